@@ -184,26 +184,32 @@ RESCALED |= {
     **{name: lambda v, s: {"b": v["b"] * s["examples"] ** v["c"]} for name in ("m1", "m2", "m4")},
     "optimal-tokens": RESCALED["optimal-params"],
     "optimal-flops-per-token": RESCALED["optimal-params"],
+    "distillation": lambda v, s: {
+        name: value * s["teacher_loss"] ** ((1 + v["c0"]) / v["gamma"])
+        for name, value in RESCALED["chinchilla"](v, s).items()
+    },
 }
 
 
 @every_law
-@given(exponents=st.lists(st.floats(-6, 6), min_size=3, max_size=3))
+@given(exponents=st.lists(st.floats(-6, 6), min_size=5, max_size=5))
 @settings(max_examples=15, deadline=None, derandomize=True)
 def test_law_does_not_depend_on_units(law: Law, exponents: list[float]) -> None:
-    """x -> s x with the parameters rescaled predicts the same; unique tokens share the unit of tokens."""
+    """x -> s x with the parameters rescaled predicts the same; tokens share one unit, and so do losses with the target."""
     design = DESIGNS[law.name]()
     units = dict(zip(law.inputs, (10.0**e for e in exponents), strict=False))
     if "unique_tokens" in units:
         units["unique_tokens"] = units["tokens"]
+    if "teacher_loss" in units:
+        units["supervised_loss"] = units["teacher_loss"]
     inputs = {name: values * units[name] for name, values in design.inputs.items()}
     theta = {**design.theta, **RESCALED[law.name](design.theta, units)}
-    expected = law.evaluate(design.theta, design.inputs)
+    expected = law.evaluate(design.theta, design.inputs) * units.get("teacher_loss", 1.0)
     assert law.evaluate(theta, inputs) == pytest.approx(expected, rel=1e-9)
 
 
 @every_law
-@given(exponents=st.lists(st.floats(-6, 6), min_size=3, max_size=3))
+@given(exponents=st.lists(st.floats(-6, 6), min_size=5, max_size=5))
 @settings(max_examples=10, deadline=None, derandomize=True)
 def test_posynomial_terms_carry_their_own_units(law: Law, exponents: list[float]) -> None:
     """Each coefficient divided by the unit to its exponent: what a plan may do with the terms alone."""

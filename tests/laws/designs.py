@@ -199,6 +199,18 @@ def optimal_flops_per_token() -> Design:
     return Design(theta=_published("optimal-flops-per-token", "deepseek-2024"), inputs=inputs, noise=0.05)
 
 
+def distillation() -> Design:
+    """Students and teachers on both sides of the switch. c1, d1 and f1 are ours: the published c1 has a degenerate interval."""
+    theta = _published("distillation", "busbridge-2025") | {"c1": 20.0, "d1": 1.2, "f1": 0.15}
+    grid = _grid(
+        params=np.geomspace(1e7, 1e10, 5), ratio=np.geomspace(0.1, 1e4, 5), teacher_loss=np.linspace(1.3, 3.5, 8)
+    )
+    runs = {"params": grid["params"], "tokens": grid["params"] * grid["ratio"]}
+    alone = find("chinchilla-coupled").evaluate(_published("chinchilla-coupled", "busbridge-2025"), runs)
+    inputs = {**runs, "teacher_loss": grid["teacher_loss"], "supervised_loss": alone}
+    return Design(theta=theta, inputs=inputs, noise=5e-4)
+
+
 DESIGNS: dict[str, Callable[[], Design]] = {
     "chinchilla": chinchilla,
     "chinchilla-coupled": chinchilla_coupled,
@@ -226,4 +238,5 @@ DESIGNS: dict[str, Callable[[], Design]] = {
     "optimal-params": optimal_params,
     "optimal-tokens": optimal_tokens,
     "optimal-flops-per-token": optimal_flops_per_token,
+    "distillation": distillation,
 }

@@ -121,4 +121,7 @@ PRINTED: dict[str, dict[str, dict[str, Printed]]] = {
         "llama3-2024-figure": _row("k a", ".299 .537"),
     },
     "optimal-flops-per-token": {"deepseek-2024": _row("k a", ".1715 .5243")},
+    "distillation": {
+        "busbridge-2025": _row("A B alpha beta gamma c0 c1 d1 f1", "2243 24181 .321 .637 .764 2.549 522.6 1.315 .090"),
+    },
 }  # fmt: skip

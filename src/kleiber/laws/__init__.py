@@ -12,6 +12,7 @@ from kleiber.laws.allocation import OPTIMAL_FLOPS_PER_TOKEN, OPTIMAL_PARAMS, OPT
 from kleiber.laws.broken import BROKEN, broken
 from kleiber.laws.chinchilla import CHINCHILLA, CHINCHILLA_COUPLED
 from kleiber.laws.data_constrained import DATA_CONSTRAINED, OVER_REPETITION
+from kleiber.laws.distillation import DISTILLATION
 from kleiber.laws.kaplan import KAPLAN, KAPLAN_COMPUTE, KAPLAN_PARAMS, KAPLAN_STEPS, KAPLAN_TOKENS
 from kleiber.laws.law import INPUTS, Law
 from kleiber.laws.learning_curves import M1, M2, M3, M4
@@ -47,6 +48,7 @@ LAWS: tuple[Law, ...] = (
     OPTIMAL_PARAMS,
     OPTIMAL_TOKENS,
     OPTIMAL_FLOPS_PER_TOKEN,
+    DISTILLATION,
 )
 
 
