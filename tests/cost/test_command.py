@@ -54,7 +54,7 @@ def test_serving() -> None:
     assert found["hardware"]["source"]
     hourly = found["hardware"]["price"]
     assert found["usd_per_million_tokens"] == pytest.approx(hourly * found["decode"]["seconds"] * 1e6 / 3600)
-    assert answered("llama-3-8b", "--hardware", "mi300x")["serving"]["usd_per_million_tokens"] is None
+    assert answered("llama-3-8b", "--hardware", "tpu-v5p")["serving"]["usd_per_million_tokens"] is None
     large = answered("llama-3-405b", "--hardware", "h100", "--devices", 8)["serving"]
     assert (large["devices_needed"], large["fits"]) == (11, False)
     fp8 = answered("llama-3-405b", "--hardware", "h100", "--precision", "fp8", "--batch", 4)["serving"]

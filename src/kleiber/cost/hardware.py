@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -23,7 +23,9 @@ class Hardware:
     """One device.
 
     `flops`: dense peak in FLOP/s by precision; `memory`: bytes; `bandwidth`: of the memory, bytes/s; `link`: to its
-    neighbours, bytes/s both ways together (0: not known); `power`: watts (0: not known); `price`: USD per hour (None: none
+    neighbours, bytes/s both ways together (0: not known); `node`: devices that the
+    link joins; `network`: bytes/s per device between nodes, one way (0: not known); `matmul`: FLOP/s of the best measured
+    matrix product by precision; `power`: watts (0: not known); `price`: USD per hour (None: none
     that could be sourced), with `price_source`; `verified`: whether the numbers were read in the source named.
 
     >>> find_hardware("h100").ridge("bf16")
@@ -44,6 +46,11 @@ class Hardware:
     price_source: str = ""
     aliases: tuple[str, ...] = ()
     note: str = ""
+    node: int = 8
+    network: float = 0.0
+    network_source: str = ""
+    matmul: Mapping[str, float] = field(default_factory=dict)
+    matmul_source: str = ""
 
     def peak(self, precision: str) -> float:
         """Dense peak at `precision` in FLOP/s; raises `InputError` where the row has none."""
@@ -53,18 +60,37 @@ class Hardware:
             )
         return self.flops[precision]
 
+    def sustained(self, precision: str) -> float:
+        """FLOP/s of the best matrix product at `precision`: as measured, or `UNMEASURED` of the peak.
+
+        >>> find_hardware("a100").sustained("bf16")
+        271200000000000.0
+        """
+        peak = self.peak(precision)
+        return self.matmul.get(precision, UNMEASURED * peak)
+
     def ridge(self, precision: str) -> float:
         """FLOP per byte from which on arithmetic limits and memory does not."""
         return self.peak(precision) / self.bandwidth
 
     def to_json(self) -> dict[str, Any]:
         """The row as data."""
-        found = {field.name: getattr(self, field.name) for field in fields(self)}
-        return found | {"flops": dict(self.flops), "aliases": list(self.aliases)}
+        found = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return found | {"flops": dict(self.flops), "matmul": dict(self.matmul), "aliases": list(self.aliases)}
 
 
-NUMBERS = ("memory_gb", "bandwidth_gb_per_s", "link_gb_per_s", "power_w", "price_usd_per_hour")
-WORDS = ("name", "title", "source", "date", "price_source", "note")
+UNMEASURED = 0.75
+"""Part of the peak taken for the best matrix product where nobody's measurement was read (read ones: 0.51 to 0.87)."""
+NUMBERS = (
+    "memory_gb",
+    "bandwidth_gb_per_s",
+    "link_gb_per_s",
+    "power_w",
+    "price_usd_per_hour",
+    "node_devices",
+    "network_gb_per_s",
+)
+WORDS = ("name", "title", "source", "date", "price_source", "note", "network_source", "matmul_source")
 NEEDED = ("name", "flops_t", "memory_gb", "bandwidth_gb_per_s")
 
 
@@ -117,16 +143,14 @@ def _row(entry: Mapping[str, Any], where: str) -> Hardware:
     if not isinstance(entry, Mapping):
         raise InputError("a device is a table of fields", found=repr(entry), where=where)
     where = f"{where}, {entry.get('name', 'a device without a name')}"
-    known = (*WORDS, *NUMBERS, "flops_t", "aliases", "verified")
+    known = (*WORDS, *NUMBERS, "flops_t", "matmul_t", "aliases", "verified")
     for name in entry:
         if name not in known:
             raise InputError(f"no such field {name!r}", remedy=did_you_mean(name, known), where=where)
     for name in NEEDED:
         if name not in entry:
             raise InputError(f"the field {name} is missing", where=where)
-    peaks = entry["flops_t"]
-    if not isinstance(peaks, Mapping) or not peaks:
-        raise InputError("flops_t holds no precision", expected="such as { bf16 = 989 }", where=where)
+    peaks = _by_precision(entry["flops_t"], "flops_t", where)
 
     def number(field: str, unit: float = 1.0) -> float:
         return _positive(entry[field], field, where) * unit if field in entry else 0.0
@@ -137,7 +161,7 @@ def _row(entry: Mapping[str, Any], where: str) -> Hardware:
     return Hardware(
         name=word("name"),
         title=word("title") or word("name"),
-        flops=MappingProxyType({str(kind): _positive(peaks[kind], "flops_t", where) * 1e12 for kind in peaks}),
+        flops=peaks,
         memory=number("memory_gb", 1e9),
         bandwidth=number("bandwidth_gb_per_s", 1e9),
         link=number("link_gb_per_s", 1e9),
@@ -149,7 +173,19 @@ def _row(entry: Mapping[str, Any], where: str) -> Hardware:
         price_source=word("price_source"),
         aliases=tuple(str(alias).lower() for alias in entry.get("aliases", [])),
         note=word("note"),
+        node=int(number("node_devices")) or 8,
+        network=number("network_gb_per_s", 1e9),
+        network_source=word("network_source"),
+        matmul=_by_precision(entry["matmul_t"], "matmul_t", where) if "matmul_t" in entry else {},
+        matmul_source=word("matmul_source"),
     )
+
+
+def _by_precision(table: object, name: str, where: str) -> Mapping[str, float]:
+    """FLOP/s by precision, from TFLOP/s."""
+    if not isinstance(table, Mapping) or not table:
+        raise InputError(f"{name} holds no precision", expected="such as { bf16 = 989 }", where=where)
+    return MappingProxyType({str(kind): _positive(table[kind], name, where) * 1e12 for kind in table})
 
 
 def _positive(value: object, name: str, where: str) -> float:
