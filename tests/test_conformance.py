@@ -9,6 +9,7 @@ Layers: each is counted in known groups, uses nearly all of what it multiplies, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import log, log2, log10
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ Theta = Mapping[str, float]
 POWER_SUMS = {
     "chinchilla", "kaplan-params", "kaplan-tokens", "kaplan-compute", "kaplan-steps", "gadre", "gadre-multiplier",
     "m1", "m2", "step-lr", "step-batch", "compute-lr", "compute-batch", "critical-batch",
-    "optimal-params", "optimal-tokens", "optimal-flops-per-token",
+    "optimal-params", "optimal-tokens", "optimal-flops-per-token", "granularity", "sparsity",
 }  # fmt: skip
 
 
@@ -184,11 +185,40 @@ RESCALED |= {
     **{name: lambda v, s: {"b": v["b"] * s["examples"] ** v["c"]} for name in ("m1", "m2", "m4")},
     "optimal-tokens": RESCALED["optimal-params"],
     "optimal-flops-per-token": RESCALED["optimal-params"],
+    "routed": lambda v, s: {
+        "b": v["b"] - v["c"] * log10(s["active_params"]),
+        "d": v["d"] - v["a"] * log10(s["active_params"]),
+    },
+    "joint-experts": lambda v, s: {
+        "A": v["A"] / s["active_params"] ** v["alpha"],
+        "B": v["B"] / s["tokens"] ** v["beta"],
+        "delta": v["delta"] - v["gamma"] * log(s["active_params"]),
+        "omega": v["omega"] - v["zeta"] * log(s["tokens"]),
+    },
+    "granularity": lambda v, s: {
+        **RESCALED["chinchilla"](v, s),
+        "g": v["g"] * s["params"] ** v["alpha"] * s["granularity"] ** v["gamma"],
+    },
+    "sparsity": lambda v, s: {
+        **RESCALED["chinchilla"](v, s),
+        "C": v["C"] * s["activation_ratio"] ** v["lamda"],
+        "D": v["D"] * s["activation_ratio"] ** v["delta"] * s["params"] ** v["gamma"],
+    },
+    "efficiency-leverage": lambda v, s: {
+        "a": v["a"]
+        - v["d"] * log10(s["flops"])
+        + (v["gamma"] * log2(s["granularity"]) - v["beta"]) * log2(s["granularity"]),
+        "beta": v["beta"] - 2 * v["gamma"] * log2(s["granularity"]),
+    },
     "distillation": lambda v, s: {
         name: value * s["teacher_loss"] ** ((1 + v["c0"]) / v["gamma"])
         for name, value in RESCALED["chinchilla"](v, s).items()
     },
 }
+
+
+# Numbers that have no unit: one expert is one expert, and a share of 1 is all of them.
+PURE = {"experts", "activation_ratio"}
 
 
 @every_law
@@ -200,6 +230,8 @@ def test_law_does_not_depend_on_units(law: Law, exponents: list[float]) -> None:
     units = dict(zip(law.inputs, (10.0**e for e in exponents), strict=False))
     if "unique_tokens" in units:
         units["unique_tokens"] = units["tokens"]
+    for name in PURE & units.keys():
+        units[name] = 1.0
     if "teacher_loss" in units:
         units["supervised_loss"] = units["teacher_loss"]
     inputs = {name: values * units[name] for name, values in design.inputs.items()}

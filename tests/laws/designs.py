@@ -199,6 +199,48 @@ def optimal_flops_per_token() -> Design:
     return Design(theta=_published("optimal-flops-per-token", "deepseek-2024"), inputs=inputs, noise=0.05)
 
 
+def routed() -> Design:
+    inputs = _grid(active_params=np.geomspace(1.5e7, 1.3e9, 7), experts=np.geomspace(1.0, 2048.0, 14))
+    return Design(theta=_published("routed", "clark-2022-s-base"), inputs=inputs, noise=0.005)
+
+
+def joint_experts() -> Design:
+    """Ten times the sizes and thirty times the experts of the source: eleven parameters want a wide grid."""
+    theta = _published("joint-experts", "ludziejewski-2025")
+    grid = _grid(
+        params=np.geomspace(2e7, 2.7e10, 5), ratio=np.geomspace(1.0, 1000.0, 5), experts=np.geomspace(1.0, 1024.0, 8)
+    )
+    inputs = {
+        "active_params": grid["params"],
+        "tokens": grid["params"] * grid["ratio"],
+        "experts": grid["experts"],
+    }
+    return Design(theta=theta, inputs=inputs, noise=0.002)
+
+
+def granularity() -> Design:
+    runs = _grid(
+        params=np.geomspace(1e8, 1e11, 6), ratio=np.geomspace(1.0, 1000.0, 5), finer=np.geomspace(1.0, 32.0, 6)
+    )
+    inputs = {"params": runs["params"], "tokens": runs["params"] * runs["ratio"], "granularity": runs["finer"]}
+    return Design(theta=_published("granularity", "krajewski-2024"), inputs=inputs, noise=0.005)
+
+
+def sparsity() -> Design:
+    runs = _grid(params=np.geomspace(2e7, 1e11, 8), ratio=np.geomspace(1.0, 1000.0, 4), used=np.geomspace(0.02, 1.0, 6))
+    inputs = {"params": runs["params"], "tokens": runs["params"] * runs["ratio"], "activation_ratio": runs["used"]}
+    return Design(theta=_published("sparsity", "abnar-2025"), inputs=inputs, noise=0.001)
+
+
+def efficiency_leverage() -> Design:
+    inputs = _grid(
+        activation_ratio=np.geomspace(0.008, 0.5, 6),
+        granularity=np.array([2.0, 4.0, 8.0, 12.0, 16.0]),
+        flops=np.geomspace(1e18, 1e22, 6),
+    )
+    return Design(theta=_published("efficiency-leverage", "ling-2025"), inputs=inputs, noise=0.05)
+
+
 def distillation() -> Design:
     """Students and teachers on both sides of the switch. c1, d1 and f1 are ours: the published c1 has a degenerate interval."""
     theta = _published("distillation", "busbridge-2025") | {"c1": 20.0, "d1": 1.2, "f1": 0.15}
@@ -238,5 +280,10 @@ DESIGNS: dict[str, Callable[[], Design]] = {
     "optimal-params": optimal_params,
     "optimal-tokens": optimal_tokens,
     "optimal-flops-per-token": optimal_flops_per_token,
+    "routed": routed,
+    "joint-experts": joint_experts,
+    "granularity": granularity,
+    "sparsity": sparsity,
+    "efficiency-leverage": efficiency_leverage,
     "distillation": distillation,
 }

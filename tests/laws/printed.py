@@ -104,10 +104,14 @@ PRINTED: dict[str, dict[str, dict[str, Printed]]] = {
         "step-law-2025": _row("k b", ".58 .571"),
         "step-law-2025-bootstrap": _row("k b", ".5807 .5709"),
     },
-    "compute-lr": {"deepseek-2024": _row("k a", ".3118 .1250")},
+    "compute-lr": {
+        "deepseek-2024": _row("k a", ".3118 .1250"),
+        "ling-2025-experts": _row("k a", "1.1576 .1529"),
+    },
     "compute-batch": {
         "deepseek-2024": _row("k b", ".2920 .3271"),
         "kaplan-2020": {"k": ("per_pf_day", "2.0e6"), "b": ".24"},
+        "ling-2025-experts": _row("k b", ".0694 .3644"),
     },
     "critical-batch": {"kaplan-2020": _row("B alpha_B", "2.1e8 .21")},
     "optimal-params": {
@@ -119,8 +123,36 @@ PRINTED: dict[str, dict[str, dict[str, Printed]]] = {
         "deepseek-2024": _row("k a", "5.8316 .4757"),
         "llama3-2024-text": _row("k a", ".29 .53"),
         "llama3-2024-figure": _row("k a", ".299 .537"),
+        "ling-2025-experts": _row("k a", "5.2232 .4905"),
+        "ling-2025-dense": _row("k a", "15.2582 .4578"),
     },
-    "optimal-flops-per-token": {"deepseek-2024": _row("k a", ".1715 .5243")},
+    "optimal-flops-per-token": {
+        "deepseek-2024": _row("k a", ".1715 .5243"),
+        "ling-2025-experts": _row("k a", ".1915 .5095"),
+        "ling-2025-dense": _row("k a", ".0655 .5422"),
+    },
+    "routed": {
+        "clark-2022-s-base": _row("a b c d E_start E_max", "-.082 -.108 .009 1.104 1.847 314.478"),
+        "clark-2022-rl-r": _row("a b c d E_start E_max", "-.083 -.126 .012 1.111 1.880 469.982"),
+        "clark-2022-hash": _row("a b c d E_start E_max", "-.087 -.136 .012 1.157 4.175 477.741"),
+    },
+    "joint-experts": {
+        "ludziejewski-2025": _row(
+            "A alpha delta gamma B beta omega zeta E_start E_max E",
+            "35.91 -.1889 -.2285 .0098 35.98 -.1775 .5529 -.0259 2.0732 290.4521 1.3637",
+        ),
+    },
+    "granularity": {
+        "krajewski-2024": _row("A alpha B beta g gamma E", "18.1 .115 30.8 .147 2.1 .58 .47"),
+        "krajewski-2024-refit": _row("A alpha B beta g gamma E", "17.6 .114 26.7 .140 2.07 .570 .472"),
+    },
+    "sparsity": {
+        "abnar-2025": _row(
+            "alpha beta lamda delta gamma A B C D E",
+            ".5962 .3954 -.1666 .1603 .1595 16612.50 5455.67 .4598 17.26 .94",
+        ),
+    },
+    "efficiency-leverage": {"ling-2025": _row("a d gamma beta A_start", "1.23 -7.61e-2 1.67e-2 -1.17e-1 1.63e-2")},
     "distillation": {
         "busbridge-2025": _row("A B alpha beta gamma c0 c1 d1 f1", "2243 24181 .321 .637 .764 2.549 522.6 1.315 .090"),
     },

@@ -16,9 +16,12 @@ from kleiber.laws.distillation import DISTILLATION
 from kleiber.laws.kaplan import KAPLAN, KAPLAN_COMPUTE, KAPLAN_PARAMS, KAPLAN_STEPS, KAPLAN_TOKENS
 from kleiber.laws.law import INPUTS, Law
 from kleiber.laws.learning_curves import M1, M2, M3, M4
+from kleiber.laws.leverage import LEVERAGE
 from kleiber.laws.overtrained import DOWNSTREAM_ERROR, GADRE, GADRE_MULTIPLIER, TASK_ACCURACY
 from kleiber.laws.parameter import Coefficients, Parameter
 from kleiber.laws.posynomial import Posynomial
+from kleiber.laws.routed import JOINT, ROUTED
+from kleiber.laws.sparse import GRANULARITY, SPARSITY
 from kleiber.laws.step_law import COMPUTE_BATCH, COMPUTE_LR, CRITICAL_BATCH, STEP_BATCH, STEP_LR
 
 LAWS: tuple[Law, ...] = (
@@ -48,6 +51,11 @@ LAWS: tuple[Law, ...] = (
     OPTIMAL_PARAMS,
     OPTIMAL_TOKENS,
     OPTIMAL_FLOPS_PER_TOKEN,
+    ROUTED,
+    JOINT,
+    GRANULARITY,
+    SPARSITY,
+    LEVERAGE,
     DISTILLATION,
 )
 

@@ -8,7 +8,7 @@ Published exponents without constants (so not sets here): Hoffmann et al. 2022, 
 C^.49 (approach 2); Porian et al. 2024, arXiv 2406.19146, params ~ C^.497 after the corrections, C^.835 before.
 
 Sources: Kaplan et al. 2020, arXiv 2001.08361, table 6; DeepSeek-AI 2024, arXiv 2401.02954, eqs 2 and 4; Grattafiori et al. 2024
-(Llama 3), arXiv 2407.21783, section 3.2.1; Tao et al. 2024, arXiv 2407.13623.
+(Llama 3), arXiv 2407.21783, section 3.2.1; Tao et al. 2024, arXiv 2407.13623; Ling Team 2025, arXiv 2507.17702, table 1.
 """
 
 from __future__ import annotations
@@ -20,14 +20,29 @@ from kleiber.laws.parameter import Coefficients, Parameter
 from kleiber.laws.unknowns import exponent, scale
 
 DEEPSEEK = "DeepSeek-AI 2024, arXiv 2401.02954"
+LING = "Ling Team 2025, arXiv 2507.17702"
 LLAMA = "Grattafiori et al. 2024 (Llama 3), arXiv 2407.21783, section 3.2.1"
 ISOFLOP_RANGE = (1e17, 3e20)
+LING_RANGE = (1e18, 1e22)
 
 
 def _unknowns(what: str) -> tuple[Parameter, Parameter]:
     return (
         scale("k", f"{what} at 1 FLOP, extrapolated", starts=(1e-2, 1.0, 1e2), lower=1e-20, upper=1e20),
         exponent("a", f"how {what} grow with compute", starts=(0.35, 0.5, 0.7)),
+    )
+
+
+def _ling(kind: str, values: tuple[float, float], tolerance: float) -> Coefficients:
+    return Coefficients(
+        name=f"ling-2025-{kind}",
+        values=dict(zip(("k", "a"), values, strict=True)),
+        source=f"{LING}, table 1",
+        domain={"flops": LING_RANGE},
+        conventions="C = M D with M the FLOPs per token without embeddings, of active experts only",
+        tolerance=tolerance,
+        note="At equal compute its experts want fewer FLOPs per token and more tokens than its dense models. M D = C holds to "
+        "6e-4. The range is ours.",
     )
 
 
@@ -111,6 +126,8 @@ OPTIMAL_TOKENS = Law(
             note="The label was read in transcriptions of the figure only. Gives 16.3T at 3.8e25 FLOP; 16.55T needs .5373. "
             "And 6 * 402e9 * 16.55e12 is 3.99e25, so the authors' count of FLOPs is not 6ND.",
         ),
+        _ling("experts", (5.2232, 0.4905), 3e-3),
+        _ling("dense", (15.2582, 0.4578), 3e-3),
     ),
 )
 
@@ -132,5 +149,7 @@ OPTIMAL_FLOPS_PER_TOKEN = Law(
             tolerance=3e-3,
             note="M is neither params nor 6 params: at small scale attention is a large part of it. M D = C holds to 1e-4.",
         ),
+        _ling("experts", (0.1915, 0.5095), 3e-3),
+        _ling("dense", (0.0655, 0.5422), 4e-3),
     ),
 )

@@ -27,8 +27,9 @@ Array = NDArray[np.float64]
 # Names that mean a column of the run table when they stand in a formula; all other names are parameters.
 INPUTS = (
     "params", "tokens", "flops", "unique_tokens", "epochs", "steps", "examples", "lr", "batch_tokens", "context",
-    "experts", "active_params", "granularity", "activation_ratio", "quality", "depth", "width", "vocabulary", "bits", "activation_bits", "cache_bits",
-    "teacher_loss", "supervised_loss", "samples", "tokens_per_param", "loss", "noise", "data", "compute",
+    "experts", "active_params", "granularity", "activation_ratio", "quality", "depth", "width", "vocabulary", "bits",
+    "activation_bits", "cache_bits", "teacher_loss", "supervised_loss", "samples", "tokens_per_param", "loss",
+    "noise", "data", "compute",
 )  # fmt: skip
 
 

@@ -9,12 +9,13 @@ Where they disagree they differ in recipe and in counting: the step law counts p
 without it and with attention.
 
 Sources: Li et al. 2025, "Predictable Scale: Part I", arXiv 2503.04715, and step-law/steplaw; DeepSeek-AI 2024, arXiv
-2401.02954, eq. 1; Kaplan et al. 2020, arXiv 2001.08361, eq. 1.4 and tables 5 and 6; McCandlish et al. 2018, arXiv 1812.06162.
+2401.02954, eq. 1; Ling Team 2025, arXiv 2507.17702, eq. 3; Kaplan et al. 2020, arXiv 2001.08361, eq. 1.4 and tables 5 and 6;
+McCandlish et al. 2018, arXiv 1812.06162.
 """
 
 from __future__ import annotations
 
-from kleiber.laws.allocation import DEEPSEEK
+from kleiber.laws.allocation import DEEPSEEK, LING, LING_RANGE
 from kleiber.laws.kaplan import PAPER as KAPLAN_PAPER
 from kleiber.laws.kaplan import PF_DAY_FLOPS
 from kleiber.laws.law import Law
@@ -117,6 +118,15 @@ COMPUTE_LR = Law(
             tolerance=2.5e-3,
             note="Fitted to all settings within 0.25 % of the lowest loss: the middle of a wide valley, not its floor.",
         ),
+        Coefficients(
+            name="ling-2025-experts",
+            values={"k": 1.1576, "a": 0.1529},
+            source=f"{LING}, eq. 3",
+            domain={"flops": LING_RANGE},
+            conventions="C = M D with M the FLOPs per token without embeddings, of active experts only",
+            tolerance=3e-3,
+            note="Models of sparse experts. The range is ours.",
+        ),
     ),
 )
 
@@ -140,6 +150,16 @@ COMPUTE_BATCH = Law(
             conventions="batch in tokens; C = M D with M the non-embedding FLOPs per token",
             tolerance=2.5e-3,
             note="Fitted to all settings within 0.25 % of the lowest loss.",
+        ),
+        Coefficients(
+            name="ling-2025-experts",
+            values={"k": 0.0694, "b": 0.3644},
+            source=f"{LING}, eq. 3",
+            domain={"flops": LING_RANGE},
+            conventions="batch in tokens; C = M D with M the FLOPs per token without embeddings, of active experts only",
+            tolerance=3.5e-3,
+            note="Models of sparse experts. The unit of the batch is inferred: 1.3M at 1e20 FLOP, as tokens beside DeepSeek's "
+            "1.0M. The range is ours.",
         ),
         Coefficients(
             name="kaplan-2020",
