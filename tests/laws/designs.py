@@ -253,6 +253,63 @@ def distillation() -> Design:
     return Design(theta=theta, inputs=inputs, noise=5e-4)
 
 
+def precision() -> Design:
+    """Sizes and tokens of the paper, with weights, activations or cache in few bits, one at a time and all together."""
+    bits_K3 = np.array(
+        [
+            (3, 16, 16),
+            (4, 16, 16),
+            (6, 16, 16),
+            (16, 2, 16),
+            (16, 4, 16),
+            (16, 16, 1),
+            (16, 16, 2),
+            (4, 4, 4),
+            (8, 8, 8),
+        ]
+    )
+    grid = _grid(params=np.geomspace(3e7, 1e9, 4), ratio=np.geomspace(5, 500, 4), row=np.arange(9.0))
+    bits_R3 = bits_K3[grid["row"].astype(int)].astype(float)
+    names = ("bits", "activation_bits", "cache_bits")
+    inputs = {
+        "params": grid["params"],
+        "tokens": grid["params"] * grid["ratio"],
+        **dict(zip(names, bits_R3.T, strict=True)),
+    }
+    return Design(theta=_published("precision", "kumar-2024"), inputs=inputs, noise=0.003)
+
+
+def quantisation() -> Design:
+    grid = _grid(params=np.geomspace(3e7, 1e9, 5), ratio=np.geomspace(5, 500, 5), bits=np.array([3.0, 4.0, 5.0, 6.0]))
+    inputs = {"params": grid["params"], "tokens": grid["params"] * grid["ratio"], "bits": grid["bits"]}
+    return Design(theta=_published("quantisation", "kumar-2024"), inputs=inputs, noise=0.05)
+
+
+def vocabulary() -> Design:
+    """Five widths of the authors' models, vocabularies of 4K to 96K, 20 to 500 tokens per param."""
+    widths = np.array([512.0, 768.0, 1024.0, 1536.0, 2048.0])
+    grid = _grid(row=np.arange(5.0), vocabulary=np.geomspace(4e3, 96e3, 6), ratio=np.geomspace(20, 500, 5))
+    width = widths[grid["row"].astype(int)]
+    params = 33e6 * (width / 512) ** 2.5
+    inputs = {"params": params, "vocabulary": grid["vocabulary"], "width": width, "tokens": params * grid["ratio"]}
+    return Design(theta=_published("vocabulary", "tao-2024"), inputs=inputs, noise=1e-3)
+
+
+def vocabulary_by_compute() -> Design:
+    inputs = {"flops": np.geomspace(1.6e17, 1.3e21, 60)}
+    return Design(theta=_published("vocabulary-by-compute", "tao-2024"), inputs=inputs, noise=0.05)
+
+
+def vocabulary_by_params() -> Design:
+    inputs = {"params": np.geomspace(33e6, 1.13e9, 60)}
+    return Design(theta=_published("vocabulary-by-params", "tao-2024"), inputs=inputs, noise=0.05)
+
+
+def coverage() -> Design:
+    """Planted by us: the law has no universal constants."""
+    return Design(theta={"a": 1.5, "b": 0.4}, inputs={"samples": np.geomspace(1, 1e4, 60)}, noise=0.02)
+
+
 DESIGNS: dict[str, Callable[[], Design]] = {
     "chinchilla": chinchilla,
     "chinchilla-coupled": chinchilla_coupled,
@@ -286,4 +343,10 @@ DESIGNS: dict[str, Callable[[], Design]] = {
     "sparsity": sparsity,
     "efficiency-leverage": efficiency_leverage,
     "distillation": distillation,
+    "precision": precision,
+    "quantisation": quantisation,
+    "vocabulary": vocabulary,
+    "vocabulary-by-compute": vocabulary_by_compute,
+    "vocabulary-by-params": vocabulary_by_params,
+    "coverage": coverage,
 }

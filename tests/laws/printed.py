@@ -156,4 +156,17 @@ PRINTED: dict[str, dict[str, dict[str, Printed]]] = {
     "distillation": {
         "busbridge-2025": _row("A B alpha beta gamma c0 c1 d1 f1", "2243 24181 .321 .637 .764 2.549 522.6 1.315 .090"),
     },
+    "precision": {
+        "kumar-2024": _row(
+            "E A B alpha beta gamma_w gamma_a gamma_kv", "2.7648 4.299e3 1.806e4 .4965 .4965 2.6745 2.2102 .9578"
+        ),
+    },
+    "quantisation": {"kumar-2024": _row("C gamma_D gamma_N gamma_post", ".0598 .5068 .3439 .5907")},
+    "vocabulary": {
+        "tao-2024": _row(
+            "A1 A2 B E alpha1 beta alpha2", "1.8313852 .1958424 2.1241123 5.5327847 .4466063 .4466063 .6707375"
+        ),
+    },
+    "vocabulary-by-compute": {"tao-2024": {"k": ("exp", "-1.5890313"), "a": ".4163623"}},
+    "vocabulary-by-params": {"tao-2024": _row("k a", "3145728 .8353974")},
 }  # fmt: skip

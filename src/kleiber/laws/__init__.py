@@ -20,9 +20,12 @@ from kleiber.laws.leverage import LEVERAGE
 from kleiber.laws.overtrained import DOWNSTREAM_ERROR, GADRE, GADRE_MULTIPLIER, TASK_ACCURACY
 from kleiber.laws.parameter import Coefficients, Parameter
 from kleiber.laws.posynomial import Posynomial
+from kleiber.laws.precision import PRECISION, QUANTISATION
 from kleiber.laws.routed import JOINT, ROUTED
 from kleiber.laws.sparse import GRANULARITY, SPARSITY
 from kleiber.laws.step_law import COMPUTE_BATCH, COMPUTE_LR, CRITICAL_BATCH, STEP_BATCH, STEP_LR
+from kleiber.laws.test_time import COVERAGE
+from kleiber.laws.vocabulary import VOCABULARY, VOCABULARY_BY_COMPUTE, VOCABULARY_BY_PARAMS
 
 LAWS: tuple[Law, ...] = (
     CHINCHILLA,
@@ -57,6 +60,12 @@ LAWS: tuple[Law, ...] = (
     SPARSITY,
     LEVERAGE,
     DISTILLATION,
+    PRECISION,
+    QUANTISATION,
+    VOCABULARY,
+    VOCABULARY_BY_COMPUTE,
+    VOCABULARY_BY_PARAMS,
+    COVERAGE,
 )
 
 
