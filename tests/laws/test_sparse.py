@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import brentq, minimize_scalar
+from scipy.optimize import brentq
 
 from kleiber.laws import find
 from kleiber.laws.routed import at_experts, equivalent_params, saturated
@@ -107,11 +107,11 @@ def test_the_larger_the_model_the_sparser_it_may_be() -> None:
     """The share of experts at which the loss of a given total size is least falls with size (abstract of the paper)."""
     values = dict(find("sparsity").coefficients("abnar-2025").values)
 
-    def best(params: float) -> float:
-        def loss(log_share: float) -> float:
-            return value("sparsity", values, params=params, tokens=1e11, activation_ratio=np.exp(log_share))
+    shares_S = np.geomspace(1e-9, 1.0, 4001)
 
-        return float(np.exp(minimize_scalar(loss, bounds=(np.log(1e-9), 0.0), method="bounded").x))
+    def best(params: float) -> float:
+        inputs = {"params": params, "tokens": 1e11, "activation_ratio": shares_S}
+        return float(shares_S[find("sparsity").evaluate(values, inputs).argmin()])
 
     shares = [best(params) for params in (1e9, 1e10, 1e11)]
     assert shares[0] > shares[1] > shares[2]

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Literal
+
+from kleiber.quantity import show
 
 Scale = Literal["log", "linear"]
 EXPONENT_BOUND = 2.5
+ROUNDING = 1e-9  # a number on the end of a range lies inside it, whatever floating point makes of it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +52,44 @@ class Coefficients:
     conventions: str = ""
     tolerance: float = 0.0
     note: str = ""
+
+    def extrapolation(self, inputs: Mapping[str, float]) -> Mapping[str, float]:
+        """How far `inputs` lie outside the fitted range: for each that does, the factor to its nearer end (above 1).
+
+        Inputs whose range is not known are left out, which does not mean that they lie inside.
+
+        >>> found = Coefficients(name="x", values={}, source="", domain={"params": (1e8, 1e9), "tokens": (1e9, 1e11)})
+        >>> dict(found.extrapolation({"params": 4e10, "tokens": 1e10}))
+        {'params': 40.0}
+        """
+        return extrapolation(self.domain, inputs)
+
+
+def extrapolation(domain: Mapping[str, tuple[float, float]], inputs: Mapping[str, float]) -> Mapping[str, float]:
+    """For each of `inputs` outside its (low, high) in `domain`, the factor by which it is outside.
+
+    >>> dict(extrapolation({"experts": (1.0, 32.0)}, {"experts": 64.0, "tokens": 1e9}))
+    {'experts': 2.0}
+    """
+    factors = {
+        name: max(low / value if value > 0 else inf, value / high)
+        for name, (low, high) in domain.items()
+        if (value := inputs.get(name)) is not None
+    }
+    return {name: factor for name, factor in factors.items() if factor > 1 + ROUNDING}
+
+
+def badge(factors: Mapping[str, float]) -> str:
+    """What to print beside a number that a law gave outside its range; nothing inside.
+
+    >>> badge({"params": 40.0, "tokens": 1.3})
+    'extrapolated x 40 in params, x 1.3 in tokens'
+    >>> badge({})
+    ''
+    """
+    worst_first = sorted(factors.items(), key=lambda item: -item[1])
+    words = ", ".join(f"x {show(factor, 2)} in {name.replace('_', ' ')}" for name, factor in worst_first)
+    return f"extrapolated {words}" if words else ""
 
 
 def infer(name: str, expression: Any, inputs: tuple[str, ...]) -> Parameter:
