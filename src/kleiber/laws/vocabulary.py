@@ -64,8 +64,8 @@ VOCABULARY = Law(
             conventions="params outside the vocabulary; V d params in it (one matrix); tokens; nats per token above unigrams; "
             "FLOPs 6 (N_nv + V d) D",
             tolerance=1.5e-7,
-            note="alpha1 and beta are tied by hand. Predicts a best vocabulary of 16K at 302M (10K on a fifth of the compute, 24K "
-            "on five times) and 37K at 3B; the 43K that the paper trains at 3B is approach 2's.",
+            note="alpha1 and beta are tied by hand. Predicts a best vocabulary of 16K at 302M (10K on a fifth of the compute, "
+            "24K on five times) and 37K at 3B; the 43K that the paper trains at 3B is approach 2's.",
         ),
     ),
 )
