@@ -70,7 +70,8 @@ PRECISION = Law(
             tolerance=6e-4,
             note="Fitted with offsets in the exponents (n_w .3037, n_a 1.4072, n_kv 2.4185) that the main text's form leaves "
             "out, as does this law: its factors at 2 to 4 bits are rough, and the 7 to 8 bits that the paper calls "
-            "compute-optimal do not follow from it (3.5 do). alpha and beta are tied; the floor is far above that of other fits on web text.",
+            "compute-optimal do not follow from it (3.5 do). alpha and beta are tied; the floor is far above that "
+            "of other fits on web text.",
         ),
     ),
 )
