@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from kleiber.cli import backtest, chart, check, compare, cost, fit, forecast, lab, laws, plan, published, report
+from kleiber.cli import backtest, chart, check, compare, cost, fit, forecast, lab, laws, ledger, plan, published, report
+from kleiber.cli import next as next_runs
 from kleiber.cli.command import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -18,6 +19,7 @@ COMMANDS: tuple[Command, ...] = (
     fit.COMMAND,
     forecast.COMMAND,
     plan.COMMAND,
+    next_runs.COMMAND,
     report.COMMAND,
     backtest.COMMAND,
     compare.COMMAND,
@@ -26,6 +28,7 @@ COMMANDS: tuple[Command, ...] = (
     laws.COMMAND,
     chart.COMMAND,
     *lab.COMMANDS,
+    *ledger.COMMANDS,
 )
 
 app = typer.Typer(
@@ -60,6 +63,7 @@ def root(
 GROUPS = {
     "": app,
     "lab": typer.Typer(help="Make new runs: train ladders.", no_args_is_help=True, rich_markup_mode=None),
+    "ledger": typer.Typer(help="Hold forecasts against what happened.", no_args_is_help=True, rich_markup_mode=None),
 }
 for _name, _group in GROUPS.items():
     if _name:

@@ -8,6 +8,7 @@ import typer
 
 from kleiber.cli import failure, screen
 from kleiber.cli.command import Command
+from kleiber.cli.ledger import Recording
 from kleiber.cli.options import FitOrRuns, Fitting, Output, Reading, fit_of, points
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def forecast(
     reading: Reading,
     fitting: Fitting,
     output: Output,
+    recording: Recording,
     params: Quantity = None,
     tokens: Quantity = None,
     flops: Quantity = None,
@@ -32,19 +34,25 @@ def forecast(
 ) -> int:
     """Forecast the loss of one run, and say how far that extrapolates.
 
-    Two of --params, --tokens and --flops are enough: flops = 6 params tokens.
+    Two of --params, --tokens and --flops are enough: flops = 6 params tokens. With --record it is stamped into a ledger, which
+    `kleiber ledger score` holds against what happened.
     """
+    recording.check()
     where = points({"params": params, "tokens": tokens, "flops": flops}, at)
     found = fit_of(fit, reading, fitting)
     if found.outcome.refused:
         return failure.refuse_fit(found, schema=SCHEMA if output.as_json else None)
     answer = found.forecast(level=level, **where)
+    entry = recording.write(found, answer)
     if output.as_json:
         from kleiber.cli.provenance import of_fit, stamped
 
-        screen.emit_json(stamped(answer.to_json(), of_fit(found)))
+        kept = {"recorded": recording.to_json(entry)} if entry else {}
+        screen.emit_json(stamped(answer.to_json() | kept, of_fit(found)))
     else:
         _show(answer, found)
+        if entry:
+            recording.show(entry)
     return 0
 
 

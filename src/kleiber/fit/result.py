@@ -150,6 +150,12 @@ class Fit:
         arrays = {name: np.atleast_1d(np.asarray(value, dtype=float)) for name, value in inputs.items()}
         return self.law.evaluate(self.draws_BP, arrays)
 
+    def new_run_draws(self, at: Mapping[str, float]) -> Array:
+        """What one run at `at` may come to: every draw of the law with the scatter of one residual, (B,)."""
+        draws_B = self.predict_draws(at)[:, 0]
+        scatter_B = np.random.default_rng([self.seed, 2]).choice(self.residuals_R, size=draws_B.size)
+        return draws_B * np.exp(-scatter_B) if self.objective.on_log else draws_B - scatter_B
+
     def __rich__(self) -> Table:
         from kleiber.fit.show import as_rich
 
@@ -194,11 +200,8 @@ class Fit:
         point = float(np.ravel(self.predict({name: at[name] for name in self.law.inputs}))[0])
         interval = new_run = None
         if len(self.draws_BP):
-            draws = self.predict_draws(at)[:, 0]
-            interval = percentile(draws, level)
-            rng = np.random.default_rng([self.seed, 2])
-            scatter = rng.choice(self.residuals_R, size=draws.size)
-            new_run = percentile(draws * np.exp(-scatter) if self.objective.on_log else draws - scatter, level)
+            interval = percentile(self.predict_draws(at)[:, 0], level)
+            new_run = percentile(self.new_run_draws(at), level)
         return Forecast(
             at=at,
             loss=point,
