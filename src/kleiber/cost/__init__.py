@@ -11,6 +11,7 @@ from kleiber.cost.attention import Attention
 from kleiber.cost.cache import Cache, bytes_of, cache
 from kleiber.cost.config import MODEL_TYPES, from_config, read_config
 from kleiber.cost.counting import CHINCHILLA, CHINCHILLA_TABLE, COUNTINGS, KLEIBER, PALM, Counting, find_counting
+from kleiber.cost.efficiency import CALIBRATED, Efficiency, Practice
 from kleiber.cost.experts import Experts
 from kleiber.cost.feed_forward import FeedForward
 from kleiber.cost.flops import Flops, decode_flops, flops, forward_flops, prefill_flops, train_flops
@@ -28,13 +29,16 @@ from kleiber.cost.latent import LatentAttention
 from kleiber.cost.memory import Layout, TrainingMemory, stage_memory, training_memory
 from kleiber.cost.models import ReferenceModel, find_model, model, models
 from kleiber.cost.params import Params, params
+from kleiber.cost.schedule import SCHEDULES, Schedule, find_schedule
 from kleiber.cost.shape import FAMILIES, Block, Shape
 from kleiber.cost.state_space import Mamba, Mamba2
+from kleiber.cost.step import StepTime, step_time
 
 LAYERS = (Attention, LatentAttention, FeedForward, Experts, Mamba2, Mamba)
 """Every kind of layer."""
 
 __all__ = [
+    "CALIBRATED",
     "CHINCHILLA",
     "CHINCHILLA_TABLE",
     "COUNTINGS",
@@ -43,11 +47,13 @@ __all__ = [
     "LAYERS",
     "MODEL_TYPES",
     "PALM",
+    "SCHEDULES",
     "Attention",
     "Block",
     "Bound",
     "Cache",
     "Counting",
+    "Efficiency",
     "Experts",
     "FeedForward",
     "Flops",
@@ -57,9 +63,12 @@ __all__ = [
     "Mamba",
     "Mamba2",
     "Params",
+    "Practice",
     "ReferenceModel",
+    "Schedule",
     "Serving",
     "Shape",
+    "StepTime",
     "TrainingMemory",
     "bytes_of",
     "cache",
@@ -69,6 +78,7 @@ __all__ = [
     "find_counting",
     "find_hardware",
     "find_model",
+    "find_schedule",
     "flops",
     "forward_flops",
     "from_config",
@@ -82,6 +92,7 @@ __all__ = [
     "read_config",
     "read_hardware",
     "stage_memory",
+    "step_time",
     "train_flops",
     "training_memory",
     "weight_bytes",

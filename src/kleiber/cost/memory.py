@@ -8,7 +8,8 @@ routers and learned positions; expert x expert-tensor parallelism for routed exp
 Activations of one transformer layer of plain heads and hidden = 4 width, with dropout: s b h (34 + 5 a s/h) bytes; tensor
 parallelism leaves s b h (10 + 24/t + 5 a s/(h t)), sequence parallelism divides the 10 as well; selective recomputation (or
 fused attention) drops 5 a s/h; full recomputation keeps the 2 s b h that enter each layer, and one layer at work.
-In a 1F1B pipeline stage i of p holds p - i micro-batches.
+In a 1F1B pipeline stage i of p holds p - i micro-batches; the other schedules, and DualPipe's second stage on each device:
+`schedule.py`.
 
 Left out: buffers of communication and of the allocator, fragmentation, the framework itself.
 
@@ -25,6 +26,7 @@ from typing import Any
 from kleiber.cost.checks import one_of, whole_each
 from kleiber.cost.flops import RECOMPUTE
 from kleiber.cost.params import block_params, norm_params
+from kleiber.cost.schedule import check_schedule, find_schedule
 from kleiber.cost.shape import Block, Shape
 from kleiber.errors import InputError
 
@@ -39,7 +41,7 @@ class Layout:
     Degrees of `data`, `tensor`, `pipeline`, `context` and `expert` parallelism; `expert_tensor`: tensor parallelism within an
     expert (None: as `tensor`); `zero`: stage 0 to 3; `micro_batch`: sequences per replica at once; `recompute`: `none`,
     `selective` or `full`; `fused`: attention that never stores its scores; `gradient_bytes`: 2, or 4 where they add up
-    in fp32.
+    in fp32; `schedule` of the pipeline, `virtual`: chunks of layers on each of its devices.
     """
 
     data: int = 1
@@ -55,11 +57,14 @@ class Layout:
     sequence_parallel: bool = True
     dropout: bool = False
     gradient_bytes: float = 2.0
+    schedule: str = "1f1b"
+    virtual: int = 1
 
     def __post_init__(self) -> None:
         owner = "a layout"
         whole_each(owner, self, ("data", "tensor", "pipeline", "context", "expert", "micro_batch"))
         one_of(owner, "recomputation", self.recompute, RECOMPUTE)
+        check_schedule(self.schedule, self.pipeline, self.virtual)
         if self.zero not in (0, 1, 2, 3):
             raise InputError("ZeRO has no such stage", found=repr(self.zero), expected="0, 1, 2 or 3")
         ranks, taken = self.data * self.context * self.tensor, self.expert * self.expert_split
@@ -133,9 +138,12 @@ def stage_memory(shape: Shape, context: int, layout: Layout) -> tuple[TrainingMe
     shape.check_context(context)
     stages = _stages(shape, layout.pipeline)
     last = len(stages) - 1
+    held = [_states(shape, blocks, layout, first=stage == 0, last=stage == last) for stage, blocks in enumerate(stages)]
+    if find_schedule(layout.schedule).copies > 1:
+        held = [[a + b for a, b in zip(held[stage], held[last - stage], strict=True)] for stage in range(last + 1)]
     found = []
     for stage, blocks in enumerate(stages):
-        states = _states(shape, blocks, layout, first=stage == 0, last=stage == last)
+        states = held[stage]
         kept = _activations(shape, blocks, context, layout, stage, last=stage == last)
         found.append(
             TrainingMemory(stage=stage, weights=states[0], gradients=states[1], optimiser=states[2], activations=kept)
@@ -195,7 +203,7 @@ def _activations(shape: Shape, blocks: list[Block], context: int, layout: Layout
     """Bytes of activations on one device of a stage, with every micro-batch that is under way."""
     tokens = layout.micro_batch * context / layout.context
     rank = layout.tensor if layout.sequence_parallel else 1
-    under_way = layout.pipeline - stage
+    under_way = find_schedule(layout.schedule).under_way(layout.pipeline, stage, layout.virtual)
     each = [block_activations(shape, block, context, layout) for block in blocks]
     kept = under_way * sum(each)
     if layout.recompute == "full":

@@ -98,5 +98,5 @@ def check_schedule(name: str, stages: int, virtual: int) -> None:
             found=f"virtual = {virtual}",
             remedy="schedule='interleaved'",
         )
-    if name == "dualpipe" and stages % 2:
+    if name == "dualpipe" and stages > 1 and stages % 2:
         raise InputError("dualpipe pairs its stages", found=f"{stages} stages", expected="an even number")

@@ -1,0 +1,316 @@
+"""How long one training step takes on many devices, and what it is spent on.
+
+seconds = m x slowest stage + bubble + data-parallel messages that nothing hides + optimiser, with m micro-batches per replica.
+The slowest stage's micro-batch is compute and the waiting for tensor-, context-, expert- and pipeline-parallel messages
+(`stage.py`); the bubble is the schedule's (`schedule.py`), with the mean of the other stages as its slot; gradients are
+reduced once per step (ZeRO 0: all-reduce; 1: reduce-scatter, and weights gathered once), or with every micro-batch (2, 3; 3
+gathers the weights for either pass as well); the optimiser reads and writes 12 bytes per parameter, and one gradient and weight.
+
+mfu = model FLOPs, nothing recomputed, / (peak x devices x seconds); hfu counts what is recomputed too.
+
+Left out: loading data, checkpoints, evaluation, restarts, stragglers, latency of messages, uneven routing of experts.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from kleiber.cost.checks import whole
+from kleiber.cost.collective import all_gather, exposed, group_speed, point_to_point
+from kleiber.cost.counting import KLEIBER, Counting
+from kleiber.cost.efficiency import Practice
+from kleiber.cost.flops import train_flops
+from kleiber.cost.hardware import Hardware
+from kleiber.cost.memory import OPTIMISER_BYTES, WEIGHT_BYTES, WHOLE, Layout
+from kleiber.cost.params import block_params
+from kleiber.cost.schedule import find_schedule
+from kleiber.cost.shape import Shape
+from kleiber.cost.stage import MESSAGE_BYTES, Pass, Work, bench, block_work
+from kleiber.errors import InputError
+
+PARTS = ("compute", "tensor", "context", "expert", "pipeline", "data", "bubble", "optimiser")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepTime:
+    """Seconds of one training step by what they are spent on; messages: only what is waited for.
+
+    `tokens` of the step on `devices`; `micro_batches` per replica; `model_flops` and `hardware_flops` of the step; `peak` of
+    one device in FLOP/s.
+    """
+
+    compute: float
+    tensor: float
+    context: float
+    expert: float
+    pipeline: float
+    data: float
+    bubble: float
+    optimiser: float
+    tokens: float
+    devices: int
+    micro_batches: int
+    model_flops: float
+    hardware_flops: float
+    peak: float
+
+    @property
+    def seconds(self) -> float:
+        """The whole step."""
+        return sum(getattr(self, name) for name in PARTS)
+
+    @property
+    def mfu(self) -> float:
+        """Model FLOPs utilisation."""
+        return self.model_flops / (self.peak * self.devices * self.seconds)
+
+    @property
+    def hfu(self) -> float:
+        """Hardware FLOPs utilisation: what is recomputed counts."""
+        return self.hardware_flops / (self.peak * self.devices * self.seconds)
+
+    @property
+    def tokens_per_second_per_device(self) -> float:
+        """Tokens each device gets through in a second."""
+        return self.tokens / self.seconds / self.devices
+
+    def to_json(self) -> dict[str, Any]:
+        """The step as data."""
+        return {
+            "seconds": self.seconds,
+            **{f"{name}_seconds": getattr(self, name) for name in PARTS},
+            "mfu": self.mfu,
+            "hfu": self.hfu,
+            "tokens": self.tokens,
+            "tokens_per_second_per_device": self.tokens_per_second_per_device,
+            "devices": self.devices,
+            "micro_batches": self.micro_batches,
+        }
+
+
+def step_time(
+    shape: Shape,
+    device: Hardware,
+    layout: Layout,
+    *,
+    sequences: int,
+    context: int,
+    practice: Practice | None = None,
+    counting: Counting = KLEIBER,
+) -> StepTime:
+    """The time of one step over `sequences` sequences of `context` tokens.
+
+    Raises `InputError` where the batch does not fill the micro-batches evenly, or the device's wires are not known.
+
+    >>> from kleiber.cost import find_hardware, model
+    >>> layout = Layout(data=8, tensor=8, pipeline=16, recompute="selective", zero=1)
+    >>> found = step_time(model("llama-3-405b"), find_hardware("h100"), layout, sequences=1024, context=8192)
+    >>> 0.3 < found.mfu < 0.5
+    True
+    """
+    practice = practice or Practice()
+    shape.check_context(context)
+    _check(device, layout)
+    micro_batches = _micro_batches(layout, sequences)
+    stages = _stages(shape, layout, context, device, practice)
+    tokens = float(sequences) * context
+    return StepTime(
+        **_spent(shape, layout, context, device, practice, stages, micro_batches),
+        tokens=tokens,
+        devices=layout.devices,
+        micro_batches=micro_batches,
+        model_flops=tokens * train_flops(shape, context, counting),
+        hardware_flops=tokens * train_flops(shape, context, counting, recompute=layout.recompute),
+        peak=device.peak(practice.precision),
+    )
+
+
+def _check(device: Hardware, layout: Layout) -> None:
+    name = device.name
+    if layout.devices > 1 and not device.link:
+        raise InputError(f"{name} has no link", remedy="give link_gb_per_s in a hardware file")
+    if layout.devices > device.node and not device.network:
+        raise InputError(
+            f"the network between nodes of {name} is not known",
+            found=f"{layout.devices} devices, {device.node} to a node",
+            remedy="give network_gb_per_s in a hardware file",
+        )
+
+
+def _micro_batches(layout: Layout, sequences: int) -> int:
+    whole("a step", "sequences", sequences)
+    each = layout.data * layout.micro_batch
+    if sequences % each:
+        raise InputError(
+            "the sequences do not fill the micro-batches evenly",
+            found=f"{sequences} sequences, data x micro_batch = {each}",
+            expected="the first as a multiple of the second",
+        )
+    count = sequences // each
+    if layout.virtual > 1 and count % layout.pipeline:
+        raise InputError(
+            "an interleaved schedule needs micro-batches in rounds of the pipeline",
+            found=f"{count} micro-batches, {layout.pipeline} stages",
+            expected="the first as a multiple of the second",
+        )
+    return count
+
+
+@functools.lru_cache(maxsize=1024)
+def _counts(depths: tuple[int, ...], stages: int) -> tuple[tuple[tuple[int, ...], int], ...]:
+    """Stages alike in their blocks: how many of each block one has, and how many such stages there are; the last one last."""
+    depth = sum(depths)
+    if stages > depth:
+        raise InputError("more pipeline stages than blocks", found=str(stages), expected=f"at most {depth}")
+    kinds = [kind for kind, times in enumerate(depths) for _ in range(times)]
+    each, over = divmod(depth, stages)
+    cuts = [stage * each + min(stage, over) for stage in range(stages + 1)]
+    found = []
+    for low, high in pairwise(cuts):
+        count = Counter(kinds[low:high])
+        found.append(tuple(count[kind] for kind in range(len(depths))))
+    return (*Counter(found[:-1]).items(), (found[-1], 1))
+
+
+def _stages(
+    shape: Shape, layout: Layout, context: int, device: Hardware, practice: Practice
+) -> list[tuple[tuple[int, ...], int, Work]]:
+    """Blocks, number and work of the stages that are alike; the head joins the last one."""
+    speeds = bench(device, layout, practice)
+    works = [block_work(shape, block, context, layout, device, practice, speeds) for block in shape.blocks]
+    head = (
+        2 * shape.vocabulary * shape.width * layout.micro_batch * context / layout.context / layout.tensor / speeds.head
+    )
+    found = []
+    for counts, alike in _counts(tuple(block.times for block in shape.blocks), layout.pipeline):
+        work = Work()
+        for count, each in zip(counts, works, strict=True):
+            if count:
+                work = work.plus(each.times(count))
+        found.append((counts, alike, work))
+    counts, alike, work = found[-1]
+    found[-1] = (counts, alike, work.plus(Work(Pass(head), Pass(2 * head), head)))
+    return found
+
+
+def _spent(
+    shape: Shape,
+    layout: Layout,
+    context: int,
+    device: Hardware,
+    practice: Practice,
+    stages: list[tuple[tuple[int, ...], int, Work]],
+    micro_batches: int,
+) -> dict[str, float]:
+    """Seconds by part."""
+    slowest = max((work for _, _, work in stages), key=lambda work: work.forward.total + work.backward.total)
+    one = slowest.forward.plus(slowest.backward)
+    hop = _hop(shape, layout, context, device, practice, slowest.forward.compute)
+    whole_step = one.times(micro_batches)
+    data = _data(shape, layout, device, practice, stages, micro_batches, one.compute)
+    held = _held(shape, layout, stages)
+    moved = sum(
+        params * (2 * OPTIMISER_BYTES + layout.gradient_bytes + WEIGHT_BYTES) / (replicas if layout.zero else 1)
+        for params, replicas, _ in held
+    )
+    return {
+        "compute": whole_step.compute,
+        "tensor": whole_step.tensor,
+        "context": whole_step.context,
+        "expert": whole_step.expert,
+        "pipeline": 2 * hop * micro_batches,
+        "data": data,
+        "bubble": _bubble(layout, stages, slowest, hop),
+        "optimiser": moved / device.bandwidth,
+    }
+
+
+def _hop(shape: Shape, layout: Layout, context: int, device: Hardware, practice: Practice, compute: float) -> float:
+    """Seconds that a micro-batch waits to go on to the next stage, once for each chunk of layers."""
+    if layout.pipeline == 1:
+        return 0.0
+    reached = practice.efficiency
+    stride = layout.data * layout.context * layout.tensor
+    speed = group_speed(device, 2, stride, reached.link, reached.network)
+    size = MESSAGE_BYTES * layout.micro_batch * context / layout.context * shape.width / layout.tensor
+    spent = layout.virtual * point_to_point(size, speed)
+    return exposed(spent, compute) if "pipeline" in practice.overlap else spent
+
+
+def _bubble(layout: Layout, stages: list[tuple[tuple[int, ...], int, Work]], slowest: Work, hop: float) -> float:
+    """The schedule's idle time, with the mean of the stages beside the slowest as its slot."""
+    others = layout.pipeline - 1
+    if not others:
+        return 0.0
+
+    def mean(seconds: list[tuple[float, int]], most: float) -> float:
+        return (sum(value * alike for value, alike in seconds) - most) / others
+
+    forward = mean([(work.forward.total, alike) for _, alike, work in stages], slowest.forward.total) + hop
+    backward = mean([(work.backward.total, alike) for _, alike, work in stages], slowest.backward.total) + hop
+    weight = mean([(work.weight, alike) for _, alike, work in stages], slowest.weight)
+    return find_schedule(layout.schedule).bubble(layout.pipeline, forward, backward, weight, virtual=layout.virtual)
+
+
+def _held(
+    shape: Shape, layout: Layout, stages: list[tuple[tuple[int, ...], int, Work]]
+) -> list[tuple[float, int, int]]:
+    """Parameters on one device of the fullest stage, over how many replicas, and how far apart these are: dense, routed."""
+    taken = layout.expert * layout.expert_split
+    groups = [block_params(shape, block) for block in shape.blocks]
+    dense_each, routed_each = [], []
+    for found in groups:
+        small = sum(count for name, count in found.items() if name in WHOLE)
+        routed = found.get("routed", 0)
+        dense_each.append((sum(found.values()) - small - routed) / layout.tensor + small)
+        routed_each.append(routed / taken)
+    tables = shape.vocabulary * shape.width / layout.tensor
+    copies = find_schedule(layout.schedule).copies
+    table_count = 2 - shape.tied if layout.pipeline == 1 else 1
+    fullest = max(
+        (counts for counts, _, _ in stages), key=lambda counts: _sum(counts, dense_each) + _sum(counts, routed_each)
+    )
+    dense = _sum(fullest, dense_each) + tables * table_count
+    routed = _sum(fullest, routed_each)
+    replicas = layout.data * layout.context
+    return [
+        (copies * dense, replicas, layout.tensor),
+        (copies * routed, max(1, replicas * layout.tensor // taken), taken),
+    ]
+
+
+def _sum(counts: tuple[int, ...], each: list[float]) -> float:
+    return sum(count * value for count, value in zip(counts, each, strict=True))
+
+
+def _data(
+    shape: Shape,
+    layout: Layout,
+    device: Hardware,
+    practice: Practice,
+    stages: list[tuple[tuple[int, ...], int, Work]],
+    micro_batches: int,
+    compute: float,
+) -> float:
+    """Seconds of reducing gradients and gathering weights that nothing hides."""
+    reached, spent = practice.efficiency, 0.0
+    often = micro_batches if layout.zero >= 2 else 1
+    gathers = {0: 0, 1: 1, 2: 1, 3: 2 * often}[layout.zero]
+    for params, replicas, stride in _held(shape, layout, stages):
+        if replicas == 1 or not params:
+            continue
+        speed = group_speed(device, replicas, stride, reached.link, reached.network)
+        reduced = all_gather(layout.gradient_bytes * params, replicas, speed) * (2 if not layout.zero else often)
+        spent += reduced + gathers * all_gather(WEIGHT_BYTES * params, replicas, speed)
+    if "data" not in practice.overlap:
+        return spent
+    return exposed(spent, often * compute)
+
+
+def sequences_in(tokens: float, context: int) -> int:
+    """Sequences of `context` tokens nearest to a batch of `tokens`, at least one."""
+    return max(1, round(tokens / context))
