@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kleiber.fit.store import load
     from kleiber.laws import Law, Parameter
     from kleiber.plan import Plan, Question, plan
+    from kleiber.plan.next import NextRuns, next_runs
     from kleiber.report import chart, report
     from kleiber.runs import Conventions, RunTable, read
 
@@ -35,6 +36,7 @@ _HOMES = {
     "InputError": "kleiber.errors",
     "KleiberError": "kleiber.errors",
     "Law": "kleiber.laws",
+    "NextRuns": "kleiber.plan.next",
     "Objective": "kleiber.fit.objective",
     "Parameter": "kleiber.laws",
     "Plan": "kleiber.plan",
@@ -46,6 +48,7 @@ _HOMES = {
     "ceiling": "kleiber.fit",
     "chart": "kleiber.report",
     "load": "kleiber.fit.store",
+    "next_runs": "kleiber.plan.next",
     "read": "kleiber.runs",
     "sensitivity": "kleiber.fit",
 }
@@ -60,6 +63,7 @@ __all__ = [
     "InputError",
     "KleiberError",
     "Law",
+    "NextRuns",
     "Objective",
     "Parameter",
     "Plan",
@@ -72,6 +76,7 @@ __all__ = [
     "chart",
     "fit",
     "load",
+    "next_runs",
     "plan",
     "read",
     "report",

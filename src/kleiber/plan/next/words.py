@@ -1,0 +1,104 @@
+"""The next runs in words: what the set buys, each run with what it buys, what it is worth, and when to stop."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from kleiber.quantity import show, show_flops
+
+if TYPE_CHECKING:
+    from kleiber.plan.next.result import NextRun, NextRuns
+
+NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
+HALF = (0.45, 0.55)
+STOPS = {
+    "cost": "Stop there: any further run costs more than the regret it would take off is worth.",
+    "little": "Stop there: no further run within the budget takes off 5 % of what is left.",
+    "budget": "The budget ends here; more of it would still pay.",
+    "count": "Asked for no more runs than these; a further one would still pay.",
+}
+
+
+def sentences(found: NextRuns) -> tuple[str, ...]:
+    """What the runs buy, the runs, what that is worth, why no more, and the caveats."""
+    return (_first(found), *map(_run, found.runs), *_worth(found), *_stop(found), *found.caveats)
+
+
+def _first(found: NextRuns) -> str:
+    size = f"{show(found.params, 2)} params on {show(found.tokens, 2)} tokens"
+    target = show_flops(found.target)
+    if not found.runs and found.stop == "supported":
+        return (
+            f"The runs you have already support the decision: {size} at {target} FLOP, with an expected regret of "
+            f"{found.before:.2g} {found.loss_unit}; any further run costs more than it buys"
+        )
+    if not found.runs:
+        return (
+            f"No run within {show_flops(found.budget)} FLOP helps: the expected regret at {target} FLOP stays at "
+            f"{found.before:.2g} {found.loss_unit}"
+        )
+    count = len(found.runs)
+    return (
+        f"{number(count)} more run{'s cut' if count > 1 else ' cuts'} the expected regret at {target} FLOP "
+        f"{fall(found.before, found.after)}: {found.before:.2g} to {found.after:.2g} {found.loss_unit}, for "
+        f"{show_flops(found.flops)} FLOP"
+    )
+
+
+def number(count: int) -> str:
+    """A count as it begins a sentence.
+
+    >>> number(3), number(20)
+    ('Three', '20')
+    """
+    return NUMBERS[count] if count < len(NUMBERS) else str(count)
+
+
+def fall(before: float, after: float) -> str:
+    """A fall in words.
+
+    >>> fall(2.0, 1.0), fall(2.0, 1.9)
+    ('by half', 'by 5 %')
+    """
+    share = 1 - after / before if before > 0 else 0.0
+    return "by half" if HALF[0] < share < HALF[1] else f"by {show(100 * share, 2)} %"
+
+
+def _run(run: NextRun) -> str:
+    again = ", again with another seed" if run.repeat else ""
+    return (
+        f"{show(run.params, 2)} params on {show(run.tokens, 2)} tokens{again} ({show(run.tokens_per_param, 2)} per param, "
+        f"{show_flops(run.flops)} FLOP): {run.after:.2g} left"
+    )
+
+
+def _worth(found: NextRuns) -> list[str]:
+    if not found.runs or found.price <= 0:
+        return []
+    return [
+        f"That fall is worth {show(100 * found.worth / found.target, 2)} % more compute at the target, "
+        f"{show(found.worth / found.flops, 2)} times what the runs cost"
+    ]
+
+
+def _stop(found: NextRuns) -> list[str]:
+    if found.runs:
+        return [STOPS[found.stop]]
+    return [] if found.stop == "supported" else ["A larger budget for experiments would"]
+
+
+def panel(found: NextRuns) -> Any:
+    """The answer as a Rich renderable."""
+    from rich.console import Group
+    from rich.text import Text
+
+    first, *rest = sentences(found)
+    return Group(Text(first, style="bold"), *(Text(f"  {line}") for line in rest))
+
+
+def card(found: NextRuns) -> str:
+    """The answer as a piece of HTML."""
+    first, *rest = sentences(found)
+    items = "".join(f"<li>{escape(line)}</li>" for line in rest)
+    return f"<div class='kleiber-next'><p><b>{escape(first)}</b></p><ul>{items}</ul></div>"
