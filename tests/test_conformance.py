@@ -30,6 +30,7 @@ POWER_SUMS = {
     "chinchilla", "kaplan-params", "kaplan-tokens", "kaplan-compute", "kaplan-steps", "gadre", "gadre-multiplier",
     "m1", "m2", "step-lr", "step-batch", "compute-lr", "compute-batch", "critical-batch",
     "optimal-params", "optimal-tokens", "optimal-flops-per-token", "granularity", "sparsity",
+    "quality", "quality-tokens", "context",
     "vocabulary-by-compute", "vocabulary-by-params",
 }  # fmt: skip
 # Sums of powers with a negative term, which a plan cannot certify.
@@ -210,6 +211,13 @@ RESCALED |= {
         "C": v["C"] * s["activation_ratio"] ** v["lamda"],
         "D": v["D"] * s["activation_ratio"] ** v["delta"] * s["params"] ** v["gamma"],
     },
+    "quality": lambda v, s: {
+        "A": v["A"] * s["params"] ** v["alpha"],
+        "B": v["B"] * s["tokens"] ** v["beta"] * s["quality"] ** v["gamma"],
+    },
+    "quality-tokens": lambda v, s: {"B": v["B"] * s["tokens"] ** v["beta"] * s["quality"] ** v["gamma"]},
+    "filtering": lambda v, s: {"a": v["a"] / s["tokens"]},
+    "context": lambda v, s: {"k": v["k"] * s["context"]},
     "efficiency-leverage": lambda v, s: {
         "a": v["a"]
         - v["d"] * log10(s["flops"])

@@ -241,6 +241,33 @@ def efficiency_leverage() -> Design:
     return Design(theta=_published("efficiency-leverage", "ling-2025"), inputs=inputs, noise=0.05)
 
 
+def quality() -> Design:
+    """No size was varied in the source: base values of Muennighoff et al. with the published power of quality."""
+    base = _published("chinchilla", "muennighoff-2023")
+    grid = _grid(params=np.geomspace(1e7, 1e10, 6), ratio=np.geomspace(2.0, 400.0, 6), quality=np.linspace(0.3, 1.0, 5))
+    inputs = {"params": grid["params"], "tokens": grid["params"] * grid["ratio"], "quality": grid["quality"]}
+    return Design(theta=base | {"gamma": 0.4007}, inputs=inputs, noise=0.003)
+
+
+def quality_tokens() -> Design:
+    theta = _published("quality-tokens", "subramanyam-2025")
+    return Design(
+        theta=theta, inputs=_grid(tokens=np.geomspace(1e8, 1e10, 12), quality=np.linspace(0.3, 1.0, 7)), noise=0.003
+    )
+
+
+def filtering() -> Design:
+    pools = _grid(unique_tokens=np.geomspace(1e6, 1e8, 8), epochs=np.geomspace(1.0, 40.0, 12))
+    inputs = {"tokens": pools["unique_tokens"] * pools["epochs"], "unique_tokens": pools["unique_tokens"]}
+    return Design(theta=_published("filtering", "goyal-2024-top-10"), inputs=inputs, noise=0.005)
+
+
+def context() -> Design:
+    """Planted by us: the published values stand in a figure that could not be read."""
+    inputs = {"context": np.geomspace(128.0, 131072.0, 60)}
+    return Design(theta={"E": 1.5, "k": 20.0, "beta": 0.45}, inputs=inputs, noise=0.002)
+
+
 def distillation() -> Design:
     """Students and teachers on both sides of the switch. c1, d1 and f1 are ours: the published c1 has a degenerate interval."""
     theta = _published("distillation", "busbridge-2025") | {"c1": 20.0, "d1": 1.2, "f1": 0.15}
@@ -342,6 +369,10 @@ DESIGNS: dict[str, Callable[[], Design]] = {
     "granularity": granularity,
     "sparsity": sparsity,
     "efficiency-leverage": efficiency_leverage,
+    "quality": quality,
+    "quality-tokens": quality_tokens,
+    "filtering": filtering,
+    "context": context,
     "distillation": distillation,
     "precision": precision,
     "quantisation": quantisation,

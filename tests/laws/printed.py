@@ -152,6 +152,16 @@ PRINTED: dict[str, dict[str, dict[str, Printed]]] = {
             ".5962 .3954 -.1666 .1603 .1595 16612.50 5455.67 .4598 17.26 .94",
         ),
     },
+    "quality-tokens": {
+        "subramanyam-2025": _row("B beta gamma E", "1441.51 .3959 .4007 3.4390"),
+        "subramanyam-2025-unseen": _row("B beta gamma E", "1427.30 .3905 .3368 4.5400"),
+    },
+    "filtering": {  # the source gives sixteen digits of points on a grid; six of them are kept
+        "goyal-2024-top-10": _row("E a b half_life", ".1 .022 .182273 4.00000"),
+        "goyal-2024-top-20": _row("E a b half_life", ".1 .022 .144848 4.363636"),
+        "goyal-2024-top-30": _row("E a b half_life", ".1 .022 .135303 2.909091"),
+        "goyal-2024-top-40": _row("E a b half_life", ".1 .022 .097576 1.454545"),
+    },
     "efficiency-leverage": {"ling-2025": _row("a d gamma beta A_start", "1.23 -7.61e-2 1.67e-2 -1.17e-1 1.63e-2")},
     "distillation": {
         "busbridge-2025": _row("A B alpha beta gamma c0 c1 d1 f1", "2243 24181 .321 .637 .764 2.549 522.6 1.315 .090"),

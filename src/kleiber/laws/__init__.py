@@ -11,8 +11,11 @@ from kleiber.errors import FormulaError, did_you_mean
 from kleiber.laws.allocation import OPTIMAL_FLOPS_PER_TOKEN, OPTIMAL_PARAMS, OPTIMAL_TOKENS
 from kleiber.laws.broken import BROKEN, broken
 from kleiber.laws.chinchilla import CHINCHILLA, CHINCHILLA_COUPLED
+from kleiber.laws.context import CONTEXT
 from kleiber.laws.data_constrained import DATA_CONSTRAINED, OVER_REPETITION
+from kleiber.laws.data_quality import QUALITY, QUALITY_TOKENS
 from kleiber.laws.distillation import DISTILLATION
+from kleiber.laws.filtering import FILTERING
 from kleiber.laws.kaplan import KAPLAN, KAPLAN_COMPUTE, KAPLAN_PARAMS, KAPLAN_STEPS, KAPLAN_TOKENS
 from kleiber.laws.law import INPUTS, Law
 from kleiber.laws.learning_curves import M1, M2, M3, M4
@@ -59,6 +62,10 @@ LAWS: tuple[Law, ...] = (
     GRANULARITY,
     SPARSITY,
     LEVERAGE,
+    QUALITY,
+    QUALITY_TOKENS,
+    FILTERING,
+    CONTEXT,
     DISTILLATION,
     PRECISION,
     QUANTISATION,
