@@ -26,6 +26,7 @@ from kleiber.cost.latency import (
     weight_bytes,
 )
 from kleiber.cost.latent import LatentAttention
+from kleiber.cost.layouts import best_layout
 from kleiber.cost.memory import Layout, TrainingMemory, stage_memory, training_memory
 from kleiber.cost.models import ReferenceModel, find_model, model, models
 from kleiber.cost.params import Params, params
@@ -70,6 +71,7 @@ __all__ = [
     "Shape",
     "StepTime",
     "TrainingMemory",
+    "best_layout",
     "bytes_of",
     "cache",
     "decode_flops",

@@ -20,10 +20,10 @@ equations 1, 2, 4 and section 4.2.3 (activations); for other layers the same tal
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from kleiber.cost.checks import one_of, whole_each
+from kleiber.cost.cut import kinds, stage_counts
 from kleiber.cost.flops import RECOMPUTE
 from kleiber.cost.params import block_params, norm_params
 from kleiber.cost.schedule import check_schedule, find_schedule
@@ -136,19 +136,24 @@ def training_memory(shape: Shape, context: int, layout: Layout) -> TrainingMemor
 def stage_memory(shape: Shape, context: int, layout: Layout) -> tuple[TrainingMemory, ...]:
     """Bytes on each device of every pipeline stage, for sequences of `context` tokens."""
     shape.check_context(context)
-    stages = _stages(shape, layout.pipeline)
-    last = len(stages) - 1
-    held = [_states(shape, blocks, layout, first=stage == 0, last=stage == last) for stage, blocks in enumerate(stages)]
+    counts = stage_counts(shape, layout.pipeline)
+    blocks, _ = kinds(shape)
+    last = len(counts) - 1
+    each = [held(shape, block, layout) for block in blocks]
+    states = [_states(shape, count, each, layout, first=at == 0, last=at == last) for at, count in enumerate(counts)]
     if find_schedule(layout.schedule).copies > 1:
-        held = [[a + b for a, b in zip(held[stage], held[last - stage], strict=True)] for stage in range(last + 1)]
-    found = []
-    for stage, blocks in enumerate(stages):
-        states = held[stage]
-        kept = _activations(shape, blocks, context, layout, stage, last=stage == last)
-        found.append(
-            TrainingMemory(stage=stage, weights=states[0], gradients=states[1], optimiser=states[2], activations=kept)
+        states = [[a + b for a, b in zip(states[at], states[last - at], strict=True)] for at in range(last + 1)]
+    kept = [block_activations(shape, block, context, layout) for block in blocks]
+    return tuple(
+        TrainingMemory(
+            stage=at,
+            weights=states[at][0],
+            gradients=states[at][1],
+            optimiser=states[at][2],
+            activations=_activations(shape, count, kept, context, layout, at, last=at == last),
         )
-    return tuple(found)
+        for at, count in enumerate(counts)
+    )
 
 
 def block_activations(shape: Shape, block: Block, context: int, layout: Layout) -> float:
@@ -162,52 +167,53 @@ def block_activations(shape: Shape, block: Block, context: int, layout: Layout) 
     return whole / (layout.tensor if layout.sequence_parallel else 1) + split / layout.tensor
 
 
-def _stages(shape: Shape, count: int) -> list[list[Block]]:
-    """The blocks cut into `count` stages of equal depth; the first ones take what is left over."""
-    blocks = list(shape.unrolled())
-    if count > len(blocks):
-        raise InputError("more pipeline stages than blocks", found=str(count), expected=f"at most {len(blocks)}")
-    each, over = divmod(len(blocks), count)
-    cuts = [stage * each + min(stage, over) for stage in range(count + 1)]
-    return [blocks[low:high] for low, high in pairwise(cuts)]
+def held(shape: Shape, block: Block, layout: Layout) -> tuple[float, float]:
+    """Parameters of a block on one device: all but the routed ones, and those."""
+    dense = routed = 0.0
+    for group, count in block_params(shape, block).items():
+        if group == "routed":
+            routed += count / (layout.expert * layout.expert_split)
+        else:
+            dense += count if group in WHOLE else count / layout.tensor
+    return dense, routed
 
 
-def _states(shape: Shape, blocks: list[Block], layout: Layout, *, first: bool, last: bool) -> list[float]:
+def _states(
+    shape: Shape,
+    counts: tuple[int, ...],
+    each: list[tuple[float, float]],
+    layout: Layout,
+    *,
+    first: bool,
+    last: bool,
+) -> list[float]:
     """Bytes of weights, gradients and optimiser on one device of a stage."""
-    table = shape.vocabulary * shape.width
     # A tied head on another stage is a copy.
-    tables = table * (first + (last and not (first and shape.tied)))
-    split, routed = float(tables), 0.0
-    whole = float(first * shape.positions * shape.width + (last and shape.final_norm) * norm_params(shape))
-    for block in blocks:
-        for group, count in block_params(shape, block).items():
-            if group == "routed":
-                routed += count
-            elif group in WHOLE:
-                whole += count
-            else:
-                split += count
-    taken = layout.expert * layout.expert_split
-    replicas = layout.data * layout.context
-    held = split / layout.tensor + whole
-    spread = routed / taken
+    tables = shape.vocabulary * shape.width * (first + (last and not (first and shape.tied)))
+    dense = tables / layout.tensor + first * shape.positions * shape.width
+    dense += (last and shape.final_norm) * norm_params(shape)
+    dense += sum(count * found[0] for count, found in zip(counts, each, strict=True))
+    routed = sum(count * found[1] for count, found in zip(counts, each, strict=True))
+    replicas, taken = layout.data * layout.context, layout.expert * layout.expert_split
     return [
-        held * dense + spread * sparse
-        for dense, sparse in zip(
+        dense * one + routed * other
+        for one, other in zip(
             layout.bytes_per_param(replicas), layout.bytes_per_param(replicas * layout.tensor // taken), strict=True
         )
     ]
 
 
-def _activations(shape: Shape, blocks: list[Block], context: int, layout: Layout, stage: int, *, last: bool) -> float:
+def _activations(
+    shape: Shape, counts: tuple[int, ...], each: list[float], context: int, layout: Layout, stage: int, *, last: bool
+) -> float:
     """Bytes of activations on one device of a stage, with every micro-batch that is under way."""
     tokens = layout.micro_batch * context / layout.context
     rank = layout.tensor if layout.sequence_parallel else 1
     under_way = find_schedule(layout.schedule).under_way(layout.pipeline, stage, layout.virtual)
-    each = [block_activations(shape, block, context, layout) for block in blocks]
-    kept = under_way * sum(each)
+    kept = under_way * sum(count * size for count, size in zip(counts, each, strict=True))
     if layout.recompute == "full":
-        kept = under_way * len(blocks) * 2 * shape.width / rank + max(each)
+        at_work = max(size for count, size in zip(counts, each, strict=True) if count)
+        kept = under_way * sum(counts) * 2 * shape.width / rank + at_work
     if stage == 0:
         kept += under_way * layout.dropout * shape.width / rank
     if last:

@@ -23,8 +23,7 @@ from kleiber.cost.counting import KLEIBER, PALM
 from kleiber.cost.efficiency import Practice
 from kleiber.cost.experts import Experts
 from kleiber.cost.hardware import Hardware
-from kleiber.cost.memory import WEIGHT_BYTES, WHOLE, Layout
-from kleiber.cost.params import block_params
+from kleiber.cost.memory import WEIGHT_BYTES, Layout, held
 from kleiber.cost.shape import Block, Shape
 
 MESSAGE_BYTES = 2.0
@@ -105,7 +104,7 @@ def block_work(
     product = 2 * tokens * sum(part.multiplied(width) for part in block.parts) / layout.tensor / speeds.product
     mixing, scores = _mixing(block, context, layout, practice, speeds)
     passing = practice.efficiency.traffic * tokens * _kept(shape, block, layout) / speeds.bandwidth
-    weights = WEIGHT_BYTES * _held(shape, block, layout) / speeds.bandwidth
+    weights = WEIGHT_BYTES * sum(held(shape, block, layout)) / speeds.bandwidth
     forward = product + mixing + scores + passing + weights
     back = (2.5 if layout.fused else 2.0) * mixing
     backward = 2 * (product + scores + passing) + back + 3 * weights
@@ -149,20 +148,6 @@ def _kept(shape: Shape, block: Block, layout: Layout) -> float:
     whole = sum(part.whole for part in parts) + 2 * shape.width * shape.norms_per_part * len(parts)
     rank = layout.tensor if layout.sequence_parallel else 1
     return whole / rank + sum(part.split for part in parts) / layout.tensor
-
-
-def _held(shape: Shape, block: Block, layout: Layout) -> float:
-    """Parameters of a block that one device multiplies with."""
-    found = 0.0
-    for group, count in block_params(shape, block).items():
-        found += count / _divisor(group, layout)
-    return found
-
-
-def _divisor(group: str, layout: Layout) -> int:
-    if group == "routed":
-        return layout.expert * layout.expert_split
-    return 1 if group in WHOLE else layout.tensor
 
 
 def _tensor(width: int, block: Block, tokens: float, layout: Layout, device: Hardware, practice: Practice) -> float:

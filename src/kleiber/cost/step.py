@@ -13,20 +13,17 @@ Left out: loading data, checkpoints, evaluation, restarts, stragglers, latency o
 
 from __future__ import annotations
 
-import functools
-from collections import Counter
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from kleiber.cost.checks import whole
 from kleiber.cost.collective import all_gather, exposed, group_speed, point_to_point
 from kleiber.cost.counting import KLEIBER, Counting
+from kleiber.cost.cut import kinds, stages_alike
 from kleiber.cost.efficiency import Practice
 from kleiber.cost.flops import train_flops
 from kleiber.cost.hardware import Hardware
-from kleiber.cost.memory import OPTIMISER_BYTES, WEIGHT_BYTES, WHOLE, Layout
-from kleiber.cost.params import block_params
+from kleiber.cost.memory import OPTIMISER_BYTES, WEIGHT_BYTES, Layout, held
 from kleiber.cost.schedule import find_schedule
 from kleiber.cost.shape import Shape
 from kleiber.cost.stage import MESSAGE_BYTES, Pass, Work, bench, block_work
@@ -114,7 +111,7 @@ def step_time(
     """
     practice = practice or Practice()
     shape.check_context(context)
-    _check(device, layout)
+    check_wires(device, layout.devices)
     micro_batches = _micro_batches(layout, sequences)
     stages = _stages(shape, layout, context, device, practice)
     tokens = float(sequences) * context
@@ -129,14 +126,14 @@ def step_time(
     )
 
 
-def _check(device: Hardware, layout: Layout) -> None:
-    name = device.name
-    if layout.devices > 1 and not device.link:
-        raise InputError(f"{name} has no link", remedy="give link_gb_per_s in a hardware file")
-    if layout.devices > device.node and not device.network:
+def check_wires(device: Hardware, devices: int) -> None:
+    """Raise `InputError` where the speed of a wire that `devices` need is not known."""
+    if devices > 1 and not device.link:
+        raise InputError(f"the link of {device.name} is not known", remedy="give link_gb_per_s in a hardware file")
+    if devices > device.node and not device.network:
         raise InputError(
-            f"the network between nodes of {name} is not known",
-            found=f"{layout.devices} devices, {device.node} to a node",
+            f"the network between nodes of {device.name} is not known",
+            found=f"{devices} devices, {device.node} to a node",
             remedy="give network_gb_per_s in a hardware file",
         )
 
@@ -160,33 +157,17 @@ def _micro_batches(layout: Layout, sequences: int) -> int:
     return count
 
 
-@functools.lru_cache(maxsize=1024)
-def _counts(depths: tuple[int, ...], stages: int) -> tuple[tuple[tuple[int, ...], int], ...]:
-    """Stages alike in their blocks: how many of each block one has, and how many such stages there are; the last one last."""
-    depth = sum(depths)
-    if stages > depth:
-        raise InputError("more pipeline stages than blocks", found=str(stages), expected=f"at most {depth}")
-    kinds = [kind for kind, times in enumerate(depths) for _ in range(times)]
-    each, over = divmod(depth, stages)
-    cuts = [stage * each + min(stage, over) for stage in range(stages + 1)]
-    found = []
-    for low, high in pairwise(cuts):
-        count = Counter(kinds[low:high])
-        found.append(tuple(count[kind] for kind in range(len(depths))))
-    return (*Counter(found[:-1]).items(), (found[-1], 1))
-
-
 def _stages(
     shape: Shape, layout: Layout, context: int, device: Hardware, practice: Practice
 ) -> list[tuple[tuple[int, ...], int, Work]]:
     """Blocks, number and work of the stages that are alike; the head joins the last one."""
     speeds = bench(device, layout, practice)
-    works = [block_work(shape, block, context, layout, device, practice, speeds) for block in shape.blocks]
+    works = [block_work(shape, block, context, layout, device, practice, speeds) for block in kinds(shape)[0]]
     head = (
         2 * shape.vocabulary * shape.width * layout.micro_batch * context / layout.context / layout.tensor / speeds.head
     )
     found = []
-    for counts, alike in _counts(tuple(block.times for block in shape.blocks), layout.pipeline):
+    for counts, alike in stages_alike(shape, layout.pipeline):
         work = Work()
         for count, each in zip(counts, works, strict=True):
             if count:
@@ -212,10 +193,9 @@ def _spent(
     hop = _hop(shape, layout, context, device, practice, slowest.forward.compute)
     whole_step = one.times(micro_batches)
     data = _data(shape, layout, device, practice, stages, micro_batches, one.compute)
-    held = _held(shape, layout, stages)
     moved = sum(
         params * (2 * OPTIMISER_BYTES + layout.gradient_bytes + WEIGHT_BYTES) / (replicas if layout.zero else 1)
-        for params, replicas, _ in held
+        for params, replicas, _ in _held(shape, layout, stages)
     )
     return {
         "compute": whole_step.compute,
@@ -261,13 +241,8 @@ def _held(
 ) -> list[tuple[float, int, int]]:
     """Parameters on one device of the fullest stage, over how many replicas, and how far apart these are: dense, routed."""
     taken = layout.expert * layout.expert_split
-    groups = [block_params(shape, block) for block in shape.blocks]
-    dense_each, routed_each = [], []
-    for found in groups:
-        small = sum(count for name, count in found.items() if name in WHOLE)
-        routed = found.get("routed", 0)
-        dense_each.append((sum(found.values()) - small - routed) / layout.tensor + small)
-        routed_each.append(routed / taken)
+    each = [held(shape, block, layout) for block in kinds(shape)[0]]
+    dense_each, routed_each = [dense for dense, _ in each], [routed for _, routed in each]
     tables = shape.vocabulary * shape.width / layout.tensor
     copies = find_schedule(layout.schedule).copies
     table_count = 2 - shape.tied if layout.pipeline == 1 else 1
