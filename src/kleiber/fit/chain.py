@@ -64,7 +64,9 @@ def read(path: str | Path, schema: str) -> Chain:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise InputError("this is no plain file", where=str(path))
-        return parse(Path(path).read_bytes(), schema, where=str(path))
+        with open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)  # so that no half-written line is seen
+            return parse(_bytes_of(file.fileno()), schema, where=str(path))
     except OSError as error:
         raise InputError("the file cannot be read", where=str(path), found=error.strerror) from None
 

@@ -44,6 +44,7 @@ class Entry:
     level: float
     extrapolation_decades: float
     law: str
+    formula: str
     runs_hash: str
     conventions: Mapping[str, str]
     run: str
@@ -54,6 +55,11 @@ class Entry:
     def id(self) -> str:
         """The first 12 digits of the hash: what people write down."""
         return self.hash.removeprefix("sha256:")[:ID_DIGITS]
+
+    @property
+    def law_words(self) -> str:
+        """The law's name; the formula of a law without one."""
+        return self.formula if self.law == "custom" else self.law
 
     @property
     def unit(self) -> str:
@@ -155,6 +161,7 @@ def entry_of(link: Link) -> Entry:
         level=_share(content["level"]),
         extrapolation_decades=_number(content["extrapolation_decades"]),
         law=_text(content["law"]),
+        formula=_text(content["formula"]),
         runs_hash=_text(runs["hash"]),
         conventions={_text(name): _text(word) for name, word in runs["conventions"].items()},
         run=_text(content["run"]),

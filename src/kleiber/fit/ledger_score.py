@@ -138,7 +138,7 @@ class Scores:
     @property
     def fits(self) -> int:
         """How many different fits the scored forecasts come from."""
-        return len({(one.entry.runs_hash, one.entry.content["formula"]) for one in self.scored})
+        return len({(one.entry.runs_hash, one.entry.formula) for one in self.scored})
 
     def sentences(self) -> tuple[str, ...]:
         """What the score says, in sentences that can be quoted."""
@@ -186,7 +186,7 @@ def score(ledger: Ledger, runs: RunTable | None = None, *, tolerance: float = TO
     return Scores(
         ledger=ledger,
         overall=_group("all", scored),
-        by_law=_grouped(scored, lambda one: one.entry.law),
+        by_law=_grouped(scored, lambda one: one.entry.law_words),
         by_reach=tuple(
             sorted(_grouped(scored, _reach), key=lambda group: (INSIDE, NEAR, FAR, FURTHEST).index(group.name))
         ),

@@ -13,8 +13,12 @@ if TYPE_CHECKING:
 
 def sentences(scores: Scores) -> tuple[str, ...]:
     """What the score says: coverage, error, what it cannot tell, what was left out."""
-    lines = [coverage_words(scores), error_words(scores)]
     overall = scores.overall
+    lines = [coverage_words(scores)]
+    if overall.verdict == "problem" and overall.luck is not None:
+        luck = f"as few inside would be luck {_odds(overall.luck)}"
+        lines.append(f"Were the outcomes independent, {luck}: the intervals look too narrow.")
+    lines.append(error_words(scores))
     if overall.verdict == "cannot tell":
         lines.append(
             f"{_count(overall.count, 'outcome')} cannot tell whether the forecasts are any good: five are the least."
@@ -33,36 +37,27 @@ def coverage_words(scores: Scores) -> str:
     levels = {one.entry.level for one in scores.scored if one.inside is not None}
     level = f"the {100 * levels.pop():g} % intervals" if len(levels) == 1 else "their intervals"
     expected = f"{round(group.expected + 1e-9, 1):g}"
-    text = f"{group.inside} of {group.judged} outcomes fell inside {level} (expected {expected})"
-    if group.verdict != "problem" or group.luck is None:
-        return f"{text}."
-    return f"{text}: the intervals are too narrow; as few by luck would be {_odds(group.luck)}."
+    return f"{group.inside} of {group.judged} outcomes fell inside {level} (expected {expected})."
 
 
 def error_words(scores: Scores) -> str:
     """How far off the forecasts were, and to which side."""
-    group = scores.overall
-    side = f"loss was {_bias(group)} on average"
-    far = scores.beyond
-    beyond = (
-        f"; beyond 1 decade {_bias(far)} ({_count(far.count, 'outcome')})" if far and far.count < group.count else ""
-    )
-    sure = ""
-    if group.verdict != "cannot tell" and group.bias.excludes(0.0) is False:
-        sure = ", which may be chance"
-    return f"Forecast {side}{sure}{beyond}. The mean miss is {percent(group.log_error)}."
-
-
-def _bias(group: Group) -> str:
-    value, ends = group.bias.value, group.bias.interval
-    if abs(value) < 5e-5:
-        return "on neither side"
-    side = "too optimistic" if value < 0 else "too pessimistic"
-    spread = ""
-    if ends is not None and group.verdict != "cannot tell":
-        low, high = sorted(-end if value < 0 else end for end in ends)
+    group, far = scores.overall, scores.beyond
+    spread = chance = beyond = ""
+    if group.verdict != "cannot tell" and group.bias.interval is not None:
+        sign = -1 if group.bias.value < 0 else 1
+        low, high = sorted(sign * end for end in group.bias.interval)
         spread = f" ({100 * low:.2g} to {percent(high)})"
-    return f"{percent(abs(value))} {side}{spread}"
+        chance = ", which may be chance" if low <= 0 <= high else ""
+    if far is not None and far.count < group.count:
+        beyond = f"; beyond 1 decade {_side(far)} ({_count(far.count, 'outcome')})"
+    mean = f"Forecast loss was {_side(group)} on average{spread}{chance}{beyond}."
+    return f"{mean} The mean miss is {percent(group.log_error)}."
+
+
+def _side(group: Group) -> str:
+    value = group.bias.value
+    return f"{percent(abs(value))} too {'optimistic' if value < 0 else 'pessimistic'}"
 
 
 def _left_out(scores: Scores) -> list[str]:
