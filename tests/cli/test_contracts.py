@@ -191,6 +191,7 @@ def test_published(as_json) -> None:
     assert found["coefficients"] == "besiroglu-2024"
     assert models["GPT-3"]["verdict"]["tokens_factor"]["value"] < 0.5
     assert models["Chinchilla"]["verdict"]["words"] == "near optimal"
+    assert models["GPT-3"]["extrapolated"]["params"] == pytest.approx(174.6 / 16.2, rel=0.01)
     assert models["Mistral 7B"]["verdict"] is None
 
 

@@ -96,6 +96,7 @@ def test_published(shell) -> None:
     screen = shell("published", "GPT-3", "Chinchilla", "Mistral 7B").stdout
     assert re.search(r"^GPT-3 .*undertrained ×3\.3", screen, flags=re.MULTILINE)
     assert re.search(r"^Chinchilla .*near optimal", screen, flags=re.MULTILINE)
+    assert re.search(r"^GPT-3 .*; extrapolated ×11 in params$", screen, flags=re.MULTILINE)
     assert "tokens never published" in screen
     missing = shell("published", "GPT-33")
     assert missing.exit_code == 2
@@ -108,6 +109,7 @@ def test_laws(shell) -> None:
     assert one.startswith("loss = E + A / params^alpha + B / tokens^beta")
     assert "hoffmann-2022" in one
     assert "arXiv 2203.15556" in one
+    assert "fitted on params 70M to 16B, tokens 5B to 500B" in one
     assert shell("laws", "chinchila").exit_code == 2
 
 

@@ -137,9 +137,9 @@ def test_doubt_of_the_recurrent_offset_is_half_the_disagreement_of_the_two_fits(
 def test_outside_the_measured_range_it_says_so() -> None:
     factors = experts_transfer(128.0).extrapolation({"params": 2.7e10, "tokens": 8e10, "experts": 128.0})
     assert factors == pytest.approx({"params": 10.0, "experts": 4.0})
-    assert badge(factors) == "extrapolated x 10 in params, x 4 in experts"
+    assert badge(factors) == "extrapolated ×10 in params, ×4 in experts"
     assert badge(hybrid_transfer().extrapolation({"params": 2.7e9, "tokens": 3e11})) == ""
-    assert badge(hybrid_transfer().extrapolation({"params": 2.7e8})) == "extrapolated x 10 in params"
+    assert badge(hybrid_transfer().extrapolation({"params": 2.7e8})) == "extrapolated ×10 in params"
 
 
 @given(value=st.floats(1e5, 1e15))

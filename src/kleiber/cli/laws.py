@@ -91,9 +91,20 @@ def _show(law: Law) -> None:
     for found in law.published:
         values = ", ".join(f"{name} {value:.7g}" for name, value in found.values.items())
         screen.say((f"  {found.name}", "bold"), f"   {values}")
-        for text in (found.source, found.conventions, found.note):
+        for text in (found.source, _range(found), found.conventions, found.note):
             if text:
                 screen.hang("", text, at=6)
+
+
+def _range(found: Coefficients) -> str:
+    """The range a set was fitted on, in words."""
+    from kleiber.quantity import show
+
+    parts = (
+        f"{name.replace('_', ' ')} {show(low)}" + (f" to {show(high)}" if high > low else "")
+        for name, (low, high) in found.domain.items()
+    )
+    return f"fitted on {', '.join(parts)}" if found.domain else ""
 
 
 COMMAND = Command(name="laws", title="The laws at hand, with sources and published values.", run=laws, schema=SCHEMA)

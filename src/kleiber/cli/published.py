@@ -13,6 +13,7 @@ from kleiber.cli.options import Output
 from kleiber.errors import InputError
 
 if TYPE_CHECKING:
+    from kleiber.laws import Coefficients
     from kleiber.plan import Surface, Verdict
     from kleiber.runs.published import PublishedModel
 
@@ -42,6 +43,7 @@ class _Judge:
     words: str
     provenance: dict[str, Any]
     caveat: str = ""
+    values: Coefficients | None = None
 
 
 def published(
@@ -64,7 +66,7 @@ def published(
     if output.as_json:
         from kleiber.cli.provenance import versions
 
-        entries = [_as_json(model, verdict) for model, verdict in judged]
+        entries = [_as_json(model, verdict) | {"extrapolated": _outside(model, judge)} for model, verdict in judged]
         screen.emit_json({"schema": SCHEMA, **judge.provenance, "models": entries, "versions": versions()})
         return
     _show(judged, judge)
@@ -88,6 +90,7 @@ def _by_set(law: str, coefficients: str) -> _Judge:
             "values": dict(found.values),
         },
         caveat=found.note,
+        values=found,
     )
 
 
@@ -106,6 +109,13 @@ def _verdict(model: PublishedModel, surface: Surface) -> Verdict | None:
     if model.tokens is None:
         return None
     return verdict(_Shape(name=model.name, active_params=model.active, tokens=model.tokens), surface)
+
+
+def _outside(model: PublishedModel, judge: _Judge) -> dict[str, float]:
+    """By what factor the model lies outside the range that a published set was fitted on."""
+    if judge.values is None or model.tokens is None:
+        return {}
+    return dict(judge.values.extrapolation({"params": model.active, "tokens": model.tokens}))
 
 
 def _as_json(model: PublishedModel, verdict: Verdict | None) -> dict[str, Any]:
@@ -134,6 +144,7 @@ def short(value: float) -> str:
 
 
 def _show(judged: list[tuple[PublishedModel, Verdict | None]], judge: _Judge) -> None:
+    from kleiber.laws.parameter import badge
     from kleiber.quantity import show
 
     wide = max(len(model.name) for model, _ in judged) + 2
@@ -147,7 +158,8 @@ def _show(judged: list[tuple[PublishedModel, Verdict | None]], judge: _Judge) ->
         best = (
             f"; best {short(verdict.optimal_params.value)} on {short(verdict.optimal_tokens.value)}" if verdict else ""
         )
-        screen.say(facts, f"{verdict.words}{best}" if verdict else "tokens never published")
+        far = badge(_outside(model, judge))
+        screen.say(facts, f"{verdict.words}{best}{f'; {far}' if far else ''}" if verdict else "tokens never published")
     screen.say(
         (
             f"Judged by {judge.words}. The optimum is for training alone: a model that serves a lot is rightly smaller.",

@@ -83,12 +83,12 @@ def badge(factors: Mapping[str, float]) -> str:
     """What to print beside a number that a law gave outside its range; nothing inside.
 
     >>> badge({"params": 40.0, "tokens": 1.3})
-    'extrapolated x 40 in params, x 1.3 in tokens'
+    'extrapolated ×40 in params, ×1.3 in tokens'
     >>> badge({})
     ''
     """
     worst_first = sorted(factors.items(), key=lambda item: -item[1])
-    words = ", ".join(f"x {show(factor, 2)} in {name.replace('_', ' ')}" for name, factor in worst_first)
+    words = ", ".join(f"×{show(factor, 2)} in {name.replace('_', ' ')}" for name, factor in worst_first)
     return f"extrapolated {words}" if words else ""
 
 
