@@ -88,7 +88,7 @@ def test_a_fit_without_draws_is_recorded_without_intervals(tmp_path: Path, found
 # --- what a kill and a full disk leave behind ---
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_a_torn_line_costs_only_itself(
     tmp_path_factory: pytest.TempPathFactory, found: Fit, data: st.DataObject

@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from typing import Any
 from kleiber.errors import InputError
 
 FIRST = ""  # what the first line names as the hash before it
+LAST = re.compile(rb'"hash": "[^"]*"}$')  # how a line ends that was written to its end
 MOST_BYTES = 1 << 28
 
 
@@ -136,7 +138,7 @@ def _record(line: bytes, schema: str) -> dict[str, Any] | str:
         record = json.loads(line.decode("ascii"), parse_constant=_no_constant)
         json.dumps(record, allow_nan=False)
     except (ValueError, RecursionError):
-        if line.endswith(b"}"):
+        if LAST.search(line):
             return "cannot be read, and is left out"
         return "was cut short while it was written; only that entry is lost"
     if not isinstance(record, dict) or not all(isinstance(record.get(name), str) for name in ("previous", "hash")):
