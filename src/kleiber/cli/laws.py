@@ -98,12 +98,13 @@ def _show(law: Law) -> None:
 
 def _range(found: Coefficients) -> str:
     """The range a set was fitted on, in words."""
-    from kleiber.quantity import show
+    from kleiber.quantity import show, show_flops
 
-    parts = (
-        f"{name.replace('_', ' ')} {show(low)}" + (f" to {show(high)}" if high > low else "")
-        for name, (low, high) in found.domain.items()
-    )
+    parts = []
+    for name, (low, high) in found.domain.items():
+        words = show_flops if name == "flops" else show
+        ends = (words(low), words(high)) if high > low else (words(low),)
+        parts.append(f"{name.replace('_', ' ')} {' to '.join(ends)}")
     return f"fitted on {', '.join(parts)}" if found.domain else ""
 
 
