@@ -13,7 +13,7 @@ from kleiber.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from kleiber.cost import Hardware, Layout, Serving, Shape
-    from kleiber.cost.summary import OnDevice, Summary
+    from kleiber.cost.summary import OnDevice, Summary, Trained
 
 SCHEMA = "kleiber/cost/1"
 Model = Annotated[
@@ -30,15 +30,18 @@ Device = Annotated[
 ]
 Devices = Annotated[str | None, typer.Option(metavar="N", help="How many. [default: as few as hold the model]")]
 Rows = Annotated[str | None, typer.Option("--hardware-file", metavar="FILE.toml", help="Devices of your own.")]
+BatchTokens = Annotated[
+    str | None, typer.Option(metavar="TOKENS", help="Time a training step of so many: by --layout, or by the best one.")
+]
 Batch = Annotated[str, typer.Option(metavar="N", help="Sequences served at once.")]
-Precision = Annotated[str, typer.Option(metavar="NAME", help="Of weights and arithmetic in serving.")]
+Precision = Annotated[str, typer.Option(metavar="NAME", help="Of weights and arithmetic.")]
 CachePrecision = Annotated[str, typer.Option(metavar="NAME", help="Of the cache.")]
 Recompute = Annotated[str, typer.Option(metavar="NAME", help="In training: none, selective or full.")]
 Spread = Annotated[
     list[str] | None,
     typer.Option("--layout", metavar="NAME=N,...", help="Training memory per device: data=64,tensor=8,pipeline=4,zero=1."),
 ]  # fmt: skip
-LAYOUT_FIELDS = ("data", "tensor", "pipeline", "context", "expert", "expert_tensor", "zero", "micro_batch")
+LAYOUT_FIELDS = ("data", "tensor", "pipeline", "context", "expert", "expert_tensor", "zero", "micro_batch", "virtual")
 
 
 def cost(
@@ -54,8 +57,10 @@ def cost(
     cache_precision: CachePrecision = "bf16",
     recompute: Recompute = "none",
     layout: Spread = None,
+    batch_tokens: BatchTokens = None,
 ) -> None:
-    """Count what a model costs: parameters, FLOPs per token, cache, weights; with --hardware what serving it takes at least.
+    """Count what a model costs: parameters, FLOPs per token, cache, weights; with --hardware what serving it takes at least,
+    and with --devices and --batch-tokens how long a training step takes.
 
     Without a MODEL the reference models and devices are listed.
     """
@@ -71,6 +76,10 @@ def cost(
     length = _whole(context, "--context") if context is not None else usual_context(shape)
     device = _device(hardware, more)
     served = {"batch": _whole(batch, "--batch"), "precision": precision, "cache_precision": cache_precision}
+    spread = _layout(layout, recompute)
+    tokens = _batch_tokens(batch_tokens, device, devices, spread)
+    if spread is not None and tokens is not None and devices is None:
+        devices = str(spread.devices)
     serving = Serving(**served, devices=_devices(devices, shape, device, length, Serving(**served)))
     found = summary(
         shape,
@@ -79,7 +88,8 @@ def cost(
         recompute=recompute,
         serving=serving,
         device=device,
-        layout=_layout(layout, recompute),
+        layout=spread,
+        batch_tokens=tokens,
     )
     if output.as_json:
         from kleiber.cli.provenance import versions
@@ -111,6 +121,25 @@ def _devices(asked: str | None, shape: Shape, device: Hardware | None, context: 
     return 1 if device is None else devices_needed(shape, device, context, serving)
 
 
+def _batch_tokens(
+    asked: str | None, device: Hardware | None, devices: str | None, layout: Layout | None
+) -> float | None:
+    """The tokens of a step, once all that its time depends on is there."""
+    if asked is None:
+        return None
+    if device is None:
+        raise InputError("a training step needs a device", where="--batch-tokens", remedy="add --hardware h100")
+    if devices is None and layout is None:
+        raise InputError(
+            "a training step needs devices", where="--batch-tokens", remedy="add --devices 64, or --layout"
+        )
+    if devices is not None and layout is not None and _whole(devices, "--devices") != layout.devices:
+        raise InputError(
+            "the layout is for another number", found=str(layout.devices), expected=devices, where="--devices"
+        )
+    return amount(asked, "--batch-tokens")
+
+
 def _whole(text: str, option: str) -> int:
     value = amount(text, option)
     if value != int(value):
@@ -130,7 +159,8 @@ def _layout(texts: list[str] | None, recompute: str) -> Layout | None:
     degrees: dict[str, Any] = {
         name: 0 if (name, text) == ("zero", "0") else _whole(text, "--layout") for name, text in given.items()
     }
-    return Layout(**degrees, recompute=recompute)
+    schedule = "interleaved" if degrees.get("virtual", 1) > 1 else "1f1b"
+    return Layout(**degrees, recompute=recompute, schedule=schedule)
 
 
 def _list(output: Output, more: tuple[Hardware, ...]) -> None:
@@ -216,9 +246,27 @@ def _show(found: Summary) -> None:
             f"{name} {size(count)}" for name, count in (parts | {"activations": used.activations}).items()
         )
         _line("memory", f"{size(used.total)} on each device of the fullest stage: {words}")
+    if found.trained is not None:
+        _show_trained(found.trained)
     if found.served is not None:
         _show_served(found.served, found.context)
     _line("counted", _convention(found))
+
+
+def _show_trained(trained: Trained) -> None:
+    step, layout, row = trained.step, trained.layout, trained.hardware
+    degrees = {name: getattr(layout, name) for name in LAYOUT_FIELDS}
+    words = ",".join(f"{name}={value}" for name, value in degrees.items() if value not in (None, 1) or name == "data")
+    again = "" if layout.recompute == "none" else f", {layout.recompute} recomputation"
+    how = "the fastest layout that fits" if trained.searched else "layout"
+    _line("step", f"{span(step.seconds)} for {step.tokens:,.0f} tokens on {layout.devices:,} x {row.title}")
+    _line("", f"{how}: {words}{again}")
+    rate = f"{step.tokens_per_second_per_device:,.4g} tokens per second and device"
+    _line("", f"{100 * step.mfu:.1f} % of peak ({trained.precision}), {rate}")
+    _line("", "; ".join(f"{name} {100 * share:.1f} %" for name, share in step.shares().items() if share >= 0.0005))
+    if trained.usd_per_billion_tokens is not None:
+        price = f"{row.price:g} USD an hour ({row.price_source})"
+        _line("", f"a billion tokens: {trained.usd_per_billion_tokens:,.4g} USD, at {price}")
 
 
 def _show_served(served: OnDevice, context: int) -> None:

@@ -58,11 +58,11 @@ class Practice:
     processors); `node_limit`: nodes that a token's experts may lie on (None: any).
 
     >>> Practice().overlap
-    ('context', 'expert', 'pipeline', 'data')
+    ('context', 'pipeline', 'data')
     """
 
     precision: str = "bf16"
-    overlap: tuple[str, ...] = ("context", "expert", "pipeline", "data")
+    overlap: tuple[str, ...] = ("context", "pipeline", "data")
     reserved: float = 0.0
     node_limit: int | None = None
     efficiency: Efficiency = CALIBRATED

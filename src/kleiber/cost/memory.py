@@ -19,7 +19,7 @@ equations 1, 2, 4 and section 4.2.3 (activations); for other layers the same tal
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from kleiber.cost.checks import one_of, whole_each
@@ -84,6 +84,10 @@ class Layout:
     def devices(self) -> int:
         """Devices in all."""
         return self.data * self.context * self.tensor * self.pipeline
+
+    def to_json(self) -> dict[str, Any]:
+        """The layout as data."""
+        return {"devices": self.devices, **asdict(self), "expert_tensor": self.expert_split}
 
     def bytes_per_param(self, replicas: int) -> tuple[float, float, float]:
         """Weights, gradients and optimiser of one parameter held by `replicas` devices.

@@ -60,6 +60,10 @@ class StepTime:
         """The whole step."""
         return sum(getattr(self, name) for name in PARTS)
 
+    def shares(self) -> dict[str, float]:
+        """What part of the step each takes."""
+        return {name: getattr(self, name) / self.seconds for name in PARTS}
+
     @property
     def mfu(self) -> float:
         """Model FLOPs utilisation."""

@@ -7,12 +7,15 @@ from typing import Any
 
 from kleiber.cost.cache import Cache, cache
 from kleiber.cost.counting import KLEIBER, Counting
+from kleiber.cost.efficiency import Practice
 from kleiber.cost.flops import Flops, flops
 from kleiber.cost.hardware import Hardware
 from kleiber.cost.latency import Bound, Serving, decode_latency, devices_needed, prefill_latency, weight_bytes
+from kleiber.cost.layouts import best_layout
 from kleiber.cost.memory import Layout, TrainingMemory, training_memory
 from kleiber.cost.params import Params, params
 from kleiber.cost.shape import Shape
+from kleiber.cost.step import StepTime, sequences_in, step_time
 
 USUAL_CONTEXT = 4096
 
@@ -56,6 +59,35 @@ class OnDevice:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A model in training on a device: the layout, whether it was searched for, and its step."""
+
+    hardware: Hardware
+    layout: Layout
+    searched: bool
+    precision: str
+    step: StepTime
+
+    @property
+    def usd_per_billion_tokens(self) -> float | None:
+        """What training on a billion tokens costs at the device's price; None without one."""
+        if self.hardware.price is None:
+            return None
+        return 1e9 * self.step.devices * self.hardware.price / 3600 * self.step.seconds / self.step.tokens
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as data."""
+        return {
+            "hardware": self.hardware.name,
+            "layout": self.layout.to_json(),
+            "searched": self.searched,
+            "precision": self.precision,
+            **self.step.to_json(),
+            "usd_per_billion_tokens": self.usd_per_billion_tokens,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
 class Summary:
     """What a shape costs, and under which convention it was counted."""
 
@@ -70,6 +102,7 @@ class Summary:
     cache: Cache
     weight_bytes: float
     training: TrainingMemory | None = None
+    trained: Trained | None = None
     served: OnDevice | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -94,6 +127,7 @@ class Summary:
             "recompute": self.recompute,
             "counting": self.counting.to_json(),
             "training_memory": None if self.training is None else self.training.to_json(),
+            "training_step": None if self.trained is None else self.trained.to_json(),
             "serving": None if self.served is None else self.served.to_json(),
         }
 
@@ -107,8 +141,11 @@ def summary(
     serving: Serving | None = None,
     device: Hardware | None = None,
     layout: Layout | None = None,
+    batch_tokens: float | None = None,
 ) -> Summary:
     """Everything about `shape` at `context`; on `device` where one is named, spread by `layout` where one is given.
+
+    With `batch_tokens` also the step of training on them: by `layout`, or by the best one on the devices of `serving`.
 
     Raises `InputError` where the context is beyond the model's positions or the device has no peak at the precision.
 
@@ -126,6 +163,10 @@ def summary(
             prefill=prefill_latency(shape, device, context, serving, counting),
             decode=decode_latency(shape, device, context, serving, counting),
         )
+    trained = None
+    if device is not None and batch_tokens is not None:
+        trained = _trained(shape, device, context, counting, serving, layout, batch_tokens)
+        layout = trained.layout
     return Summary(
         shape=shape,
         context=context,
@@ -138,8 +179,37 @@ def summary(
         cache=cache(shape, context, serving.cache_precision),
         weight_bytes=weight_bytes(shape, serving.precision),
         training=None if layout is None else training_memory(shape, context, layout),
+        trained=trained,
         served=served,
     )
+
+
+def _trained(
+    shape: Shape,
+    device: Hardware,
+    context: int,
+    counting: Counting,
+    serving: Serving,
+    layout: Layout | None,
+    batch_tokens: float,
+) -> Trained:
+    practice = Practice(precision=serving.precision)
+    if layout is None:
+        found, step = best_layout(
+            shape, device, serving.devices, batch_tokens, context, practice=practice, counting=counting
+        )
+    else:
+        found = layout
+        step = step_time(
+            shape,
+            device,
+            layout,
+            sequences=sequences_in(batch_tokens, context),
+            context=context,
+            practice=practice,
+            counting=counting,
+        )
+    return Trained(hardware=device, layout=found, searched=layout is None, precision=serving.precision, step=step)
 
 
 def usual_context(shape: Shape) -> int:
