@@ -10,7 +10,22 @@ from typing import Annotated
 
 import typer
 
-from kleiber.cli import backtest, chart, check, compare, cost, fit, forecast, lab, laws, ledger, plan, published, report
+from kleiber.cli import (
+    backtest,
+    chart,
+    check,
+    compare,
+    cost,
+    distil,
+    fit,
+    forecast,
+    lab,
+    laws,
+    ledger,
+    plan,
+    published,
+    report,
+)
 from kleiber.cli import next as next_runs
 from kleiber.cli.command import Command
 
@@ -20,6 +35,7 @@ COMMANDS: tuple[Command, ...] = (
     forecast.COMMAND,
     plan.COMMAND,
     next_runs.COMMAND,
+    distil.COMMAND,
     report.COMMAND,
     backtest.COMMAND,
     compare.COMMAND,
