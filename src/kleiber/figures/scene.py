@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kleiber.figures.marks import UNITS, span
-from kleiber.fit.frontier import FOLLOWS, other_inputs, splits
+from kleiber.fit.frontier import other_inputs, splits
+from kleiber.laws.follows import FOLLOWS
 from kleiber.quantity import show
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kleiber.errors import InputError
+from kleiber.laws.follows import FOLLOWS
 from kleiber.laws.law import Law
 
 if TYPE_CHECKING:
@@ -27,15 +28,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-# What follows from params and tokens: name -> (factor, power of params, power of tokens).
-FOLLOWS = {
-    "params": (1.0, 1.0, 0.0),
-    "active_params": (1.0, 1.0, 0.0),
-    "tokens": (1.0, 0.0, 1.0),
-    "flops": (6.0, 1.0, 1.0),
-    "compute": (6.0, 1.0, 1.0),
-    "tokens_per_param": (1.0, -1.0, 1.0),
-}
 # Wide enough that the unit in which params or tokens are counted cannot push the optimum out.
 FEWEST_TOKENS_PER_PARAM, MOST_TOKENS_PER_PARAM = 1e-12, 1e16
 GRID, NEWTON_STEPS = 161, 8

@@ -17,19 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kleiber.errors import InputError
+from kleiber.laws.follows import FOLLOWS
 from kleiber.laws.law import Law
 from kleiber.plan import closed_form, search
 from kleiber.plan.boundary import Boundary
 
 Array = NDArray[np.float64]
-# Columns that follow from params and tokens: name -> (factor, power of params, power of tokens).
-DERIVED = {
-    "params": (1.0, 1.0, 0.0),
-    "tokens": (1.0, 0.0, 1.0),
-    "flops": (6.0, 1.0, 1.0),
-    "tokens_per_param": (1.0, -1.0, 1.0),
-    "active_params": (1.0, 1.0, 0.0),
-}
 FEWEST_TOKENS_PER_PARAM, MOST_TOKENS_PER_PARAM = 1e-4, 1e8
 
 
@@ -66,7 +59,7 @@ class Surface:
     @cached_property
     def _derived(self) -> Mapping[str, tuple[float, float, float]]:
         repeated = {"epochs": (1.0 / self.at["unique_tokens"], 0.0, 1.0)} if "unique_tokens" in self.at else {}
-        return {name: entry for name, entry in {**DERIVED, **repeated}.items() if name not in self.at}
+        return {name: entry for name, entry in {**FOLLOWS, **repeated}.items() if name not in self.at}
 
     def rows(self, which: slice) -> Surface:
         """The same surface at some of its rows."""
