@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,18 @@ def hang(lead: Part, text: str, *, at: int) -> None:
     say(lead, " " * max(bool(word), at - len(word)), first)
     for line in rest:
         say(" " * at, line)
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns, the first to the left and the others to the right, two spaces apart."""
+    widths = [max(len(clean(row[place])) for row in (heads, *rows)) for place in range(len(heads))]
+    for number, row in enumerate((heads, *rows)):
+        cells = [
+            clean(cell).ljust(size) if place == 0 else clean(cell).rjust(size)
+            for place, (cell, size) in enumerate(zip(row, widths, strict=True))
+        ]
+        line = "  ".join(cells).rstrip()
+        say("  ", (line, "dim") if number == 0 else line)
 
 
 def emit_json(payload: Mapping[str, Any]) -> None:

@@ -26,6 +26,7 @@ from kleiber.quantity import show
 
 if TYPE_CHECKING:
     from kleiber.fit import Fit
+    from kleiber.plan.architecture import LifePlan
 
 Array = NDArray[np.float64]
 FEW_DRAWS = 200
@@ -37,7 +38,7 @@ BUYS = {"one_percent": 1.01, "doubling": 2.0, "tenfold": 10.0}
 def plan(
     fit: Fit,
     *,
-    flops: float | str,
+    flops: float | str | None = None,
     level: float = 0.95,
     serve_tokens: float | str = 0.0,
     max_tokens: float | str | None = None,
@@ -45,22 +46,64 @@ def plan(
     near: float = 1e-3,
     limits: tuple[Limit, ...] = (),
     at: Mapping[str, float | str] | None = None,
-) -> Plan:
+    **life: Any,
+) -> Plan | LifePlan:
     """What to train with `flops`: the params and tokens of least loss under `fit`, with intervals from its draws.
 
     minimise loss(params, tokens) subject to 6 params tokens + 2 params serve_tokens <= flops, params <= max_params,
     tokens <= max_tokens, and any further `limits` on params and tokens. `at` gives the other inputs of the law, such as
     unique_tokens. `near` is the relative loss that counts as near-optimal. Quantities may be written 70B, 5.76e23.
 
+    With anything of `life` (families, context, hardware, money, memory, latency, ...: see `plan.architecture.Brief`) the plan is
+    one for the whole life of the model: a shape to build, with FLOPs as counted for it, by `plan_life`.
+
     Raises `InputError` for a budget that is no positive number or a law that does not depend on params and tokens;
     `Refusal` for a refused fit or a law without an optimum.
 
     Source: Hoffmann et al. (2022), equation 4; Sardana & Frankle (2024), equation 1.
     """
-    _check(level, near)
+    if life:
+        return _of_life(
+            fit,
+            life,
+            flops,
+            serve_tokens,
+            at,
+            {"max_params": max_params, "max_tokens": max_tokens},
+            limits,
+            level,
+            near,
+        )
+    if flops is None:
+        raise InputError("a plan needs a budget", remedy="say flops=5.76e23, or --flops 5.76e23")
+    check(level, near)
     surface = surface_of(fit, at or {})
     question = _question(flops, serve_tokens, max_params, max_tokens, limits)
     return decide(fit, surface, question, level=level, near=near)
+
+
+def _of_life(
+    fit: Fit,
+    life: Mapping[str, Any],
+    flops: float | str | None,
+    serve_tokens: float | str,
+    at: Mapping[str, float | str] | None,
+    caps: Mapping[str, float | str | None],
+    limits: tuple[Limit, ...],
+    level: float,
+    near: float,
+) -> LifePlan:
+    """The plan for the whole life of a model, to which limits on params and tokens alone do not belong."""
+    from kleiber.plan.architecture import plan_life
+
+    alone = [name for name, value in caps.items() if value is not None] + [limit.name for limit in limits]
+    if alone:
+        raise InputError(
+            f"{alone[0]} belongs to a plan of params and tokens alone",
+            remedy="for a plan with a shape, limit memory, latency, money or unique tokens instead",
+        )
+    fixed = {name: positive(value, name) for name, value in (at or {}).items()}
+    return plan_life(fit, flops=flops, serve_tokens=serve_tokens, at=fixed, level=level, near=near, **life)
 
 
 def surface_of(fit: Fit, at: Mapping[str, float | str]) -> Surface:
@@ -98,7 +141,7 @@ def decide(fit: Fit, surface: Surface, question: Question, *, level: float, near
     here_K = surface.loss(params_K[0], tokens_K[0])[:, 0]
     budget = question.limits[0]
     served = serving_tokens(budget)
-    largest = _largest_flops(fit)
+    largest = largest_flops(fit)
     made = _amounts(level, params=params_K, tokens=tokens_K, loss=best_K, tokens_per_param=tokens_K / params_K)
     return Plan(
         **made,
@@ -110,17 +153,17 @@ def decide(fit: Fit, surface: Surface, question: Question, *, level: float, near
         regret=_regret(surface, limits, here_K - best_K, best_K, level),
         buys=_buys(surface, question, best_K, level),
         rules=rules.outcomes(surface, limits, here_K, _anchor(surface, largest), level),
-        extrapolation_decades=_decades(6 * params_K[0] * tokens_K[0], largest),
+        extrapolation_decades=decades(6 * params_K[0] * tokens_K[0], largest),
         method="certified" if surface.certified else "searched",
         level=level,
-        loss_unit=_loss_unit(fit),
+        loss_unit=loss_unit(fit),
         caveats=_caveats(fit, surface, limits, x, y, open_rows),
         provenance=provenance(fit),
         cloud_B3=np.stack([params_K, tokens_K, best_K], axis=1)[1:],
     )
 
 
-def _check(level: float, near: float) -> None:
+def check(level: float, near: float) -> None:
     if not 0 < level < 1:
         raise InputError("level must lie between 0 and 1", found=level)
     if not 0 < near < 1:
@@ -239,7 +282,7 @@ def _anchor(surface: Surface, largest: float | None) -> tuple[float, float] | No
     return params, largest / (6 * params)
 
 
-def _largest_flops(fit: Fit) -> float | None:
+def largest_flops(fit: Fit) -> float | None:
     """The compute of the largest run: measured where the table has it, else 6 params tokens of its corner."""
     ranges = fit.runs.ranges
     if "flops" in ranges:
@@ -249,11 +292,11 @@ def _largest_flops(fit: Fit) -> float | None:
     return None
 
 
-def _loss_unit(fit: Fit) -> str:
+def loss_unit(fit: Fit) -> str:
     return UNITS.get(fit.runs.conventions.get("loss", "unknown"), "nats")
 
 
-def _decades(flops: float, largest: float | None) -> float | None:
+def decades(flops: float, largest: float | None) -> float | None:
     return None if largest is None else max(0.0, float(np.log10(flops / largest)))
 
 

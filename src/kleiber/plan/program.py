@@ -12,8 +12,8 @@ Agrawal, Diamond, Boyd (2019), "Disciplined geometric programming".
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -31,10 +31,10 @@ NEGLIGIBLE = 1e-7  # a dual variable below this is zero
 class Solution:
     """What the program found.
 
-    `prices` are d ln(objective) / d ln(bound) of every limit (zero or negative). Where `status` is "infeasible",
-    `conflicts` names the limits that cannot hold together and `relax` is the factor on all of them that would do;
-    where it is "unbounded", nothing stops the objective from falling for ever. `residual` is the certificate: how far
-    the optimality conditions in logarithms (stationarity, tight limits) are from zero.
+    `prices` are d ln(objective) / d ln(bound) of every limit (zero or negative). Where `status` is "infeasible", `conflicts`
+    names the limits that cannot hold together, `relax` is the factor on all of them that would do, and `relax_each` the factor
+    on each alone; where it is "unbounded", nothing stops the objective from falling for ever. `residual` is the certificate:
+    how far the optimality conditions in logarithms (stationarity, tight limits) are from zero.
     """
 
     status: Literal["optimal", "infeasible", "unbounded"]
@@ -43,6 +43,7 @@ class Solution:
     prices: Mapping[str, float]
     conflicts: tuple[str, ...] = ()
     relax: float | None = None
+    relax_each: Mapping[str, float] = field(default_factory=dict)
     residual: float = float("nan")
 
 
@@ -150,25 +151,42 @@ def _log_derivatives(posynomial: Posynomial, names: list[str], x_V: Array) -> tu
     return total, slope, (exponents_TV.T * share_T) @ exponents_TV - np.outer(slope, slope)
 
 
-def conflict(question: Question) -> Solution:
-    """Why a question is infeasible: the least common factor by which to relax every limit, and the limits tight then."""
-    import cvxpy
+def conflict(question: Question, *, fixed: Collection[str] = ()) -> Solution:
+    """Why a question is infeasible: the least common factor by which to relax every limit, and the limits tight then.
 
-    names = sorted({name for limit in question.limits for name in limit.usage.inputs})
-    variables = {name: cvxpy.Variable(pos=True, name=name) for name in names}
-    factor = cvxpy.Variable(pos=True, name="relax")
-    constraints = [_expression(limit.usage, variables, limit.bound) <= factor for limit in question.limits]
-    _run(cvxpy.Problem(cvxpy.Minimize(factor), constraints))
-    duals = [_number(constraint.dual_value) for constraint in constraints]
-    tight = tuple(limit.name for limit, dual in zip(question.limits, duals, strict=True) if dual > NEGLIGIBLE)
+    Limits named in `fixed` do not give way. `relax_each` is the factor by which each of the conflicting limits would have to be
+    relaxed if it alone gave way; a limit that cannot help alone is left out.
+    """
+    common, duals = _phase_one(question, [limit.name for limit in question.limits if limit.name not in fixed])
+    tight = tuple(name for name, dual in duals.items() if dual > NEGLIGIBLE and name not in fixed)
+    alone = {name: _phase_one(question, [name])[0] for name in tight} if common > 1 else {}
     return Solution(
         status="infeasible",
         values={},
         objective=float("nan"),
         prices={},
         conflicts=tight,
-        relax=_number(factor.value),
+        relax=common,
+        relax_each={name: factor for name, factor in alone.items() if np.isfinite(factor)},
     )
+
+
+def _phase_one(question: Question, giving: list[str]) -> tuple[float, dict[str, float]]:
+    """The least factor on the bounds of `giving` that makes the question feasible, and the dual variable of every limit;
+    infinite where no factor does."""
+    import cvxpy
+
+    names = sorted({name for limit in question.limits for name in limit.usage.inputs})
+    variables = {name: cvxpy.Variable(pos=True, name=name) for name in names}
+    factor = cvxpy.Variable(pos=True, name="relax")
+    constraints = [
+        _expression(limit.usage, variables, limit.bound) <= (factor if limit.name in giving else 1.0)
+        for limit in question.limits
+    ]
+    if _run(cvxpy.Problem(cvxpy.Minimize(factor), constraints)) != "optimal":
+        return float("inf"), {}
+    duals = [_number(constraint.dual_value) for constraint in constraints]
+    return _number(factor.value), {limit.name: dual for limit, dual in zip(question.limits, duals, strict=True)}
 
 
 def _expression(posynomial: Posynomial, variables: dict[str, Any], scale: float) -> Any:

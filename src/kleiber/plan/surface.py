@@ -103,6 +103,16 @@ class Surface:
             return None
         return np.where(varying_KT, coefficients_KT, 0.0), exponents_KT2
 
+    def token_term(self) -> tuple[Array, Array] | None:
+        """(coefficient_K, exponent_K) where tokens stand in one term coefficient / tokens**exponent and in no other."""
+        if self.terms is None:
+            return None
+        coefficients_KT, exponents_KT2 = self.terms
+        of_tokens_T = np.any((exponents_KT2[..., 1] != 0) & (coefficients_KT > 0), axis=0)
+        if of_tokens_T.sum() != 1 or np.any(exponents_KT2[:, of_tokens_T, 0] != 0):
+            return None
+        return coefficients_KT[:, of_tokens_T][:, 0], -exponents_KT2[:, of_tokens_T, 1][:, 0]
+
     @property
     def certified(self) -> bool:
         """Whether an optimum is global by convexity; otherwise it is searched on a range."""

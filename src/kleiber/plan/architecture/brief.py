@@ -1,0 +1,187 @@
+"""Brief: what is asked of a plan for the whole life of a model, training and serving.
+
+One idea: a brief only holds what was asked, checked and with its units; which shapes can answer it is for `supply` and
+`limits` to say. What nobody asked for costs nothing and limits nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from kleiber.cost import FAMILIES, Hardware, bytes_of, find_hardware
+from kleiber.errors import InputError, did_you_mean
+from kleiber.plan.architecture.spread import Spread
+from kleiber.quantity import read
+
+OBJECTIVES = {"loss": "nats", "money": "USD", "time": "days", "energy": "kWh"}
+NUMBERS = (
+    "flops", "loss_target", "max_memory_gb", "max_ttft_ms", "max_tpot_ms", "unique_tokens", "max_cost", "deadline_days",
+    "max_gpu_hours",
+)  # fmt: skip
+PARTS = ("output_share", "training_efficiency", "prefill_efficiency", "bandwidth_efficiency")
+USUAL_CONTEXT, USUAL_TRAIN_CONTEXT = 4096, 8192
+USUAL_VOCABULARY, BYTES = 128_256, 256
+NOTHING = Spread(low=0.0, high=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brief:
+    """An objective under limits, and the demand.
+
+    `objective`: `loss` (the least that the limits allow), or `money` (USD), `time` (days of training) or `energy` (kWh) to
+    reach `loss_target`. `flops`: training and serving together, as counted for the shape; `max_cost`: USD for both, at `price`
+    per device and hour; `deadline_days`, `max_gpu_hours`: of training, on `devices`. `serve_tokens`: read and written over the
+    model's life, of which `output_share` are written; sequences grow to `context` tokens, so they are half as long on average,
+    while memory and latency are taken at the full length. `max_memory_gb`: per serving device; `max_ttft_ms`: until the first
+    token after a prompt of `context`; `max_tpot_ms`: per token written. `unique_tokens`: how many there are before data
+    repeats. `prices` and `serve_tokens` may be ranges, 1T..4T.
+
+    The three efficiencies are the parts of peak that training, prefill and memory reach.
+    """
+
+    objective: str = "loss"
+    families: tuple[str, ...] = ("dense",)
+    flops: float | None = None
+    loss_target: float | None = None
+    serve_tokens: Spread = NOTHING
+    output_share: float = 0.25
+    context: int = USUAL_CONTEXT
+    train_context: int = USUAL_TRAIN_CONTEXT
+    hardware: Hardware | None = None
+    devices: int | None = None
+    price: Spread | None = None
+    max_memory_gb: float | None = None
+    max_ttft_ms: float | None = None
+    max_tpot_ms: float | None = None
+    max_cost: float | None = None
+    max_gpu_hours: float | None = None
+    deadline_days: float | None = None
+    unique_tokens: float | None = None
+    vocabulary: int = USUAL_VOCABULARY
+    precision: str = "bf16"
+    training_efficiency: float = 0.4
+    prefill_efficiency: float = 0.5
+    bandwidth_efficiency: float = 0.7
+    at: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.objective not in OBJECTIVES:
+            raise InputError(
+                "unknown objective", found=repr(self.objective), expected=did_you_mean(self.objective, OBJECTIVES)
+            )
+        for name in PARTS:
+            if not 0 < getattr(self, name) <= 1:
+                raise InputError(f"{name} is a part of a whole", found=getattr(self, name), expected="above 0, up to 1")
+        bytes_of(self.precision)
+        self._complete()
+
+    def _complete(self) -> None:
+        """What a limit needs beside itself."""
+        if self.hardware is None:
+            needy = [name for name in ("max_ttft_ms", "max_tpot_ms", "max_cost", "deadline_days", "max_gpu_hours")
+                     if getattr(self, name) is not None]  # fmt: skip
+            if needy or self.objective != "loss":
+                raise InputError(
+                    f"{needy[0] if needy else 'this objective'} needs to know the hardware",
+                    remedy="name one, for instance --hardware h100",
+                )
+        if self.deadline_days is not None and self.devices is None:
+            raise InputError("a deadline needs the number of devices", remedy="say --devices 1024")
+        if (self.max_cost is not None or self.objective == "money") and self.price is None:
+            raise InputError(f"no price is known for {self.hardware and self.hardware.name}", remedy="say --price 2.5")
+        if self.objective == "time" and self.devices is None:
+            raise InputError("the least time needs the number of devices", remedy="say --devices 1024")
+        if self.objective != "loss" and self.loss_target is None:
+            raise InputError(f"the least {self.objective} needs a loss to reach", remedy="say --loss-target 2.0")
+        if self.objective == "loss" and not any((self.flops, self.max_cost, self.deadline_days, self.max_gpu_hours)):
+            raise InputError(
+                "nothing bounds the training run",
+                remedy="give a budget: --flops, --max-cost, --max-gpu-hours, or --deadline-days with --devices",
+            )
+
+    @property
+    def mean_context(self) -> int:
+        """The length of a sequence on average while it grows to `context`."""
+        return max(1, self.context // 2)
+
+    @property
+    def price_now(self) -> float | None:
+        """USD per device and hour, at its median."""
+        return None if self.price is None else self.price.median
+
+    def to_json(self) -> dict[str, Any]:
+        """The brief as data, without what was not asked."""
+        found: dict[str, Any] = {}
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if isinstance(value, Spread):
+                value = value.low if value.certain else [value.low, value.high]
+            if isinstance(value, Hardware):
+                value = value.name
+            if value is not None:
+                found[entry.name] = dict(value) if isinstance(value, Mapping) else value
+        return found | {"families": list(self.families)}
+
+
+def brief(**asked: Any) -> Brief:
+    """A `Brief` from what people write: quantities as text, hardware by name, families as a list or as `dense,ssm`.
+
+    Raises `InputError` naming what is unknown or not positive.
+
+    >>> brief(flops="1e24", serve_tokens="2T", context="128k", hardware="h200").hardware.name
+    'h200'
+    """
+    given = {name: value for name, value in asked.items() if value is not None}
+    unknown = [name for name in given if name not in {entry.name for entry in fields(Brief)}]
+    if unknown:
+        names = [entry.name for entry in fields(Brief)]
+        raise InputError(f"a plan knows no {unknown[0]!r}", remedy=did_you_mean(unknown[0], names))
+    for name in NUMBERS:
+        if name in given:
+            given[name] = positive(given[name], name)
+    for name in ("context", "train_context", "devices", "vocabulary"):
+        if name in given:
+            given[name] = whole(given[name], name)
+    for name, zero in (("serve_tokens", True), ("price", False)):
+        if name in given:
+            given[name] = Spread.of(given[name], name, zero=zero)
+    if isinstance(given.get("hardware"), str):
+        given["hardware"] = find_hardware(given["hardware"])
+    device = given.get("hardware")
+    if device is not None and device.price is not None:
+        given.setdefault("price", Spread(low=device.price, high=device.price))
+    if "families" in given:
+        given["families"] = families_of(given["families"])
+    if "context" in given:
+        given.setdefault("train_context", min(given["context"], USUAL_TRAIN_CONTEXT))
+    return Brief(**given)
+
+
+def families_of(value: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    """Families without repeats; `all` for every one."""
+    names = [name.strip() for name in value.split(",")] if isinstance(value, str) else list(value)
+    names = list(FAMILIES) if names == ["all"] else names
+    for name in names:
+        if name not in FAMILIES:
+            raise InputError("no such family", found=repr(name), expected=did_you_mean(name, FAMILIES))
+    return tuple(dict.fromkeys(names))
+
+
+def positive(value: float | str, name: str) -> float:
+    """`value` as a number; raises `InputError` naming it where it is not positive and finite."""
+    spread = Spread.of(value, name)
+    if not spread.certain:
+        raise InputError(
+            f"{name} must be one number", found=value, expected="ranges are for --serve-tokens and --price"
+        )
+    return spread.low
+
+
+def whole(value: float | str, name: str) -> int:
+    """`value` as a whole number; raises `InputError` naming it where it is none."""
+    number = read(value)
+    if not number >= 1 or number != int(number):
+        raise InputError(f"{name} must be a whole number", found=value, expected="at least 1")
+    return int(number)

@@ -1,0 +1,232 @@
+"""From a fit and a brief to a plan for the whole life of a model.
+
+The way the data takes: brief -> every buildable shape of every family, with its costs (`shapes`, `serving`) -> those no other
+beats (`candidates`) -> the objective under every draw (`quality`, `budgets`) -> the decision (`choose`) -> certificate and
+shadow prices (`relaxation`) -> offers, in words and as data (`answer`). The one idea: what can be built is finite, so it is
+enumerated in full, with exact counts; for each shape the rest is closed form. The geometric program stands beside it: it
+certifies that nothing between the shapes would have been better by more than `snapping`, prices every limit, and says which
+limits conflict where no shape keeps them.
+
+Legend: K rows (the point estimate, then B draws), M candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kleiber.cost.families import options
+from kleiber.plan.architecture import infeasible, pricing
+from kleiber.plan.architecture.answer import Costs, LifePlan, Offer
+from kleiber.plan.architecture.brief import Brief, brief
+from kleiber.plan.architecture.candidates import Candidates, Demand, candidates
+from kleiber.plan.architecture.choose import Choice, Decision, decide
+from kleiber.plan.architecture.loans import Laws, quality
+from kleiber.plan.architecture.shapes import counts, shapes_of
+from kleiber.plan.architecture.weights import weighted
+from kleiber.plan.result import Amount, Interval, amount
+
+if TYPE_CHECKING:
+    from kleiber.fit import Fit
+
+Array = NDArray[np.float64]
+
+
+def plan_life(
+    fit: Fit,
+    *,
+    level: float = 0.95,
+    near: float = 1e-3,
+    also: Sequence[Fit] = (),
+    family_fits: Mapping[str, Fit] | None = None,
+    seed: int | None = None,
+    **asked: Any,
+) -> LifePlan:
+    """What to build, train and serve: the shape with the least expected regret among all that `asked` allows.
+
+    `asked` are the fields of `Brief`, as people write them. `also`: fits of other laws to the same runs, weighted by their
+    back-test; `family_fits`: fits of single families' own runs, by family. `near`: the relative objective that counts as
+    near-optimal.
+
+    Raises `InputError` for a brief that is incomplete or that no shape can keep (naming the limits that conflict), and
+    `ConventionError` for fits that measure differently.
+    """
+    from kleiber.plan.decision import check
+
+    check(level, near)
+    wish = brief(**_with_vocabulary(asked, fit))
+    laws = Laws(fits=(fit, *also), shares=weighted((fit, *also)), own=dict(family_fits or {}))
+    seed = fit.seed if seed is None else seed
+    found = candidates_of(wish, laws, seed)
+    decision = decide(found)
+    if decision is None:
+        raise infeasible.explain(wish, laws, seed)
+    return _answer(wish, laws, seed, found, decision, level, near)
+
+
+def candidates_of(wish: Brief, laws: Laws, seed: int, thin: int = 1) -> list[Candidates]:
+    """The candidates of every option of a brief; with `thin`, of one shape in so many."""
+    demand = demand_of(wish, laws.draws + 1, seed)
+    convention = laws.fit.runs.conventions.get("params", "unknown")
+    counted = counts(wish, convention)
+    found = []
+    for option in options(wish.families, vocabulary=wish.vocabulary):
+        # One generator per family, so that the doubt about a family is the same for all of its options.
+        generator = np.random.default_rng([seed, wish.families.index(option.family)])
+        shapes = shapes_of(option, counted)
+        if thin > 1:
+            shapes = shapes.take(np.arange(0, len(shapes), thin))
+        found.append(candidates(shapes, wish, quality(option, laws, wish, generator), demand))
+    return found
+
+
+def demand_of(wish: Brief, rows: int, seed: int) -> Demand:
+    """Demand and price in every row."""
+    generator = np.random.default_rng([seed, 10_007])
+    price = np.ones(rows) if wish.price is None else wish.price.rows(rows, generator)
+    return Demand(tokens_K=wish.serve_tokens.rows(rows, generator), price_K=price)
+
+
+def _with_vocabulary(asked: Mapping[str, Any], fit: Fit) -> dict[str, Any]:
+    """Bytes have a vocabulary of 256; a loss per byte without a tokenizer means bytes."""
+    found = dict(asked)
+    if found.get("vocabulary") is None and fit.runs.conventions.get("loss") in ("nats_per_byte", "bits_per_byte"):
+        found["vocabulary"] = 256
+    return found
+
+
+def _answer(
+    wish: Brief, laws: Laws, seed: int, found: list[Candidates], decision: Decision, level: float, near: float
+) -> LifePlan:
+    from kleiber.plan import decision as flops_only
+
+    offers = [_offer(wish, found[choice.option], choice, decision, level) for choice in decision.choices]
+    best, rivals = offers[0], tuple(offers[1:])
+    winner = found[decision.winner.option]
+    relaxed, constraints, snapping = pricing.price(winner, decision.winner.option, decision, wish)
+    point = laws.fit
+    largest = flops_only.largest_flops(point)
+    return LifePlan(
+        brief=wish,
+        best=best,
+        rivals=rivals,
+        near_optimal=_near_optimal(found, decision, near),
+        near=near,
+        constraints=constraints,
+        snapping=snapping,
+        regret=_regret(decision.winner, level),
+        buys=pricing.buys(winner, relaxed, wish),
+        turns=pricing.turns(wish, laws, seed, best),
+        considered=sum(len(each) for each in found),
+        extrapolation_decades=flops_only.decades(best.costs.training["flops"], largest),
+        level=level,
+        loss_unit=flops_only.loss_unit(point),
+        caveats=_caveats(wish, laws, offers),
+        provenance=flops_only.provenance(point),
+    )
+
+
+def _offer(wish: Brief, found: Candidates, choice: Choice, decision: Decision, level: float) -> Offer:
+    one = found.take(np.array([choice.index]))
+    every = slice(0, one.quality.rows)
+    tokens_K = np.broadcast_to(one.tokens(every), (one.quality.rows, 1))[:, 0]
+    with np.errstate(invalid="ignore"):
+        loss_K = one.loss(every, one.tokens(every))[:, 0]
+    loss_K = np.where(np.isfinite(tokens_K), loss_K, np.nan)
+    excess_K = choice.objective_K - decision.winner.objective_K
+    params = float(one.shapes["params"][0])
+    shape = one.shapes.build(0)
+    return Offer(
+        family=one.shapes.option.family,
+        option=one.shapes.option.name,
+        shape=replace(shape, name=f"{shape.family}-{shape.width}x{shape.depth}"),
+        params=amount(params, choice.own_params_K[1:], level),
+        tokens=amount(tokens_K[0], choice.own_tokens_K[1:], level),
+        loss=amount(loss_K[0], loss_K[1:], level),
+        objective=amount(choice.objective_K[0], choice.objective_K[1:], level),
+        excess=amount(excess_K[0], excess_K[1:], level) if choice is not decision.winner else Amount(value=0.0),
+        costs=_costs(wish, one, float(tokens_K[0])),
+        binding=_binding(wish, one),
+        probability_best=choice.probability_best,
+        probability_ahead=float(np.mean(excess_K[1:] < 0)) if len(excess_K) > 1 else float(excess_K[0] < 0),
+        expected_regret=float(choice.regret_K[1:].mean()) if len(choice.regret_K) > 2 else None,
+        caveats=one.quality.caveats,
+    )
+
+
+def _costs(wish: Brief, one: Candidates, tokens: float) -> Costs:
+    served, price = wish.serve_tokens.median, wish.price_now or 1.0
+    names = {"flops": "flops", "gpu_hours": "device_hours", "cost": "usd", "energy": "kwh", "days": "days"}
+    training, serving = {}, {}
+    for name, use in one.used.items():
+        training[names[name]] = float(use.used(tokens, 0.0, price)[0])
+        if name not in ("days", "gpu_hours"):
+            serving[names[name]] = float(use.used(0.0, served, price)[0])
+    shapes, replica = one.shapes, {}
+    if wish.hardware is not None:
+        share = wish.output_share
+        seconds = (1 - share) * shapes["prefill_s"][0] + share * shapes["decode_s"][0]
+        serving["device_hours"] = float(served * seconds / 3600)
+        replica = {
+            "devices": float(shapes["devices"][0]),
+            "batch": float(shapes["batch"][0]),
+            "memory_gb": float(shapes["memory_bytes"][0] / 1e9),
+            "ttft_ms": float(1e3 * shapes["ttft_s"][0]),
+            "tpot_ms": float(1e3 * shapes["tpot_s"][0]),
+        }
+        if wish.price is not None:
+            replica["usd_per_million_tokens"] = float(1e6 * shapes["decode_s"][0] / 3600 * price)
+    return Costs(training=training, serving=serving, replica=replica, cache_bytes=float(shapes["cache_bytes"][0]))
+
+
+def _binding(wish: Brief, one: Candidates) -> str:
+    if wish.objective != "loss":
+        return "loss"
+    most = [
+        float(np.ravel(limit.most_tokens(wish.serve_tokens.median, wish.price_now or 1.0))[0]) for limit in one.limits
+    ]
+    return one.limits[int(np.argmin(most))].name
+
+
+def _near_optimal(found: list[Candidates], decision: Decision, near: float) -> Interval:
+    """The params of all candidates whose objective at the point estimate is within `near` of the best."""
+    best = min(float(point.min()) for point in decision.point if point.size)
+    inside = [
+        each.shapes["params"][point <= best + near * abs(best)]
+        for each, point in zip(found, decision.point, strict=True)
+        if point.size
+    ]
+    params = np.concatenate(inside)
+    return float(params.min()), float(params.max())
+
+
+def _regret(winner: Choice, level: float) -> Amount | None:
+    return amount(float(winner.regret_K[1:].mean()), winner.regret_K[1:], level) if len(winner.regret_K) > 2 else None
+
+
+def _caveats(wish: Brief, laws: Laws, offers: Sequence[Offer]) -> tuple[str, ...]:
+    notes = []
+    for offer in offers:
+        notes += [f"{offer.family}: {caveat}" for caveat in offer.caveats]
+    if laws.draws < 2:
+        notes.append("The fit has no draws, so nothing here has an interval: fit with --bootstrap 4000.")
+    if laws.fit.runs.conventions.get("params", "unknown") == "unknown":
+        notes.append("The runs do not say whether their params include embeddings; they are taken to.")
+    if wish.hardware is not None:
+        notes.append(
+            f"Times assume {100 * wish.training_efficiency:.0f} % of peak in training, {100 * wish.prefill_efficiency:.0f} % in "
+            f"prefill, {100 * wish.bandwidth_efficiency:.0f} % of bandwidth in decoding, and devices of a replica that talk "
+            "for free."
+        )
+    if wish.unique_tokens is not None and "unique_tokens" not in laws.fit.law.inputs:
+        notes.append("Repeated tokens count for what Muennighoff et al. 2023 found them to be worth.")
+    if any(offer.family in ("ssm", "hybrid") for offer in offers) and wish.context > 8192:
+        notes.append(
+            f"No law says what a context of {wish.context:,} does to the quality of a "
+            "state space: its cost is planned, its recall is not."
+        )
+    return tuple(notes)

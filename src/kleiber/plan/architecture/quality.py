@@ -1,0 +1,142 @@
+"""The loss of any shape of an option, under every draw: a user's law, carried over to the option's family.
+
+The way the data takes: fit(s) of a family -> surfaces (point estimate and draws) -> params and tokens of a shape turned into
+those of the dense model they are worth (`laws.transfer`) -> loss for all draws at once. The one idea: runs of the family
+itself speak for it; where there are none, what one laboratory found between two families, in the same data and units, is
+carried over to the user's law as a factor on params and tokens. Each such loan is named in the plan's caveats, and its doubt,
+the disagreement of the published pairs, goes through the draws.
+
+Tokens beyond the unique ones count for what Muennighoff et al. (2023, arXiv 2305.16264, equation 5) found repeats to be worth,
+unless the law has a say of its own about `unique_tokens`.
+
+Legend: K rows (the point estimate, then B draws), M shapes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kleiber.laws.transfer import Transfer
+from kleiber.plan.surface import Surface
+
+Array = NDArray[np.float64]
+REPEATS = 15.387756  # after which data is nearly spent; huggingface/datablations, parametric_fit.ipynb
+BISECTIONS = 60
+MOST_TOKENS = 1e18
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Quality:
+    """Loss of an option's shapes under `surfaces`, whose rows follow one another; row 0 of each is its point estimate.
+
+    `shares`: the weight of each surface; its part of the draws is in proportion already. `offset_K` is added to the loss;
+    `unique_tokens`: how many tokens there are before they repeat (None: as many as one likes).
+    """
+
+    surfaces: tuple[Surface, ...]
+    shares: tuple[float, ...]
+    transfer: Transfer
+    offset_K: Array
+    unique_tokens: float | None = None
+    caveats: tuple[str, ...] = field(default=())
+
+    @property
+    def rows(self) -> int:
+        """K: the point estimate and all draws."""
+        return len(self.offset_K)
+
+    def loss(self, params_M: Array, tokens_KM: Array, rows: slice = slice(None)) -> Array:
+        """Loss (K, M) of shapes of `params_M` trained on `tokens_KM`, (M,) or (K, M), at some of the rows."""
+        params_M = self.transfer.params(params_M)
+        tokens_KM = self.transfer.tokens(worth(tokens_KM, self.unique_tokens))
+        chosen = range(*rows.indices(self.rows))
+        pieces, begin = [], 1
+        with_point = 0 in chosen
+        if with_point:
+            pieces.append(self._point(params_M, _some(tokens_KM, slice(0, 1))))
+        for surface in self.surfaces:
+            size = len(surface.theta_KP) - 1
+            first, last = max(begin, chosen.start), min(begin + size, chosen.stop)
+            if first < last:
+                drawn = surface.rows(slice(1 + first - begin, 1 + last - begin))
+                pieces.append(drawn.loss(params_M, _some(tokens_KM, slice(first, last))))
+            begin += size
+        return np.concatenate(pieces) + self.offset_K[rows, None]
+
+    def _point(self, params_M: Array, tokens_M: Array) -> Array:
+        parts = [surface.point.loss(params_M, tokens_M) for surface in self.surfaces]
+        return sum((share * part for share, part in zip(self.shares, parts, strict=True)), np.zeros_like(parts[0]))
+
+    def tokens_for(self, params_M: Array, target: float, rows: slice = slice(None)) -> Array:
+        """The tokens (K, M) from which on shapes of `params_M` reach `target`; infinite where they never do.
+
+        In closed form where tokens stand in one term of the law, else by bisection in ln(tokens): the loss falls with tokens.
+        """
+        if len(self.surfaces) == 1 and (term := self.surfaces[0].token_term()) is not None:
+            coefficient_K, exponent_K = (part[rows, None] for part in term)
+            surface = self.surfaces[0].rows(rows)
+            # At no end of tokens the term is gone, and what is left is the best that size alone can do.
+            rest = (
+                surface.loss(self.transfer.params(params_M), np.full(len(params_M), np.inf)) + self.offset_K[rows, None]
+            )
+            with np.errstate(divide="ignore", invalid="ignore"):
+                needed = (coefficient_K / (target - rest)) ** (1 / exponent_K)
+            needed = np.where(target > rest, needed, np.inf)
+            raw = (needed / self.transfer.tokens_factor) ** (1 / self.transfer.tokens_power)
+            return seen(raw, self.unique_tokens)
+        return self._bisect(params_M, target, rows)
+
+    def _bisect(self, params_M: Array, target: float, rows: slice) -> Array:
+        low = np.zeros((len(self.offset_K[rows]), len(params_M)))
+        high = np.full_like(low, np.log(MOST_TOKENS))
+        reached = self.loss(params_M, np.array([MOST_TOKENS]), rows) <= target
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            tokens_KM = np.exp(middle)
+            over = ~(self._at_own(params_M, tokens_KM, rows) <= target)
+            low, high = np.where(over, middle, low), np.where(over, high, middle)
+        return np.where(reached, np.exp(high), np.inf)
+
+    def _at_own(self, params_M: Array, tokens_KM: Array, rows: slice) -> Array:
+        """Loss where `tokens_KM` holds the rows asked for only."""
+        whole_KM = np.ones((self.rows, len(params_M)))
+        whole_KM[rows] = tokens_KM
+        return self.loss(params_M, whole_KM, rows)
+
+
+def worth(tokens: Array, unique: float | None) -> Array:
+    """What `tokens` seen are worth when only `unique` of them differ.
+
+    U + U R (1 - exp(-(D/U - 1)/R)) beyond U, R = 15.4.
+
+    Source: Muennighoff et al. (2023, arXiv 2305.16264), equation 5.
+
+    >>> [round(float(worth(np.array(float(epochs)), 1.0)), 3) for epochs in (1, 2, 4, 7, 16, 40)]
+    [1.0, 1.968, 3.726, 5.969, 10.583, 15.168]
+    """
+    if unique is None:
+        return tokens
+    repeats = np.maximum(tokens / unique - 1.0, 0.0)
+    return np.minimum(tokens, unique) - unique * REPEATS * np.expm1(-repeats / REPEATS)
+
+
+def seen(worth_of: Array, unique: float | None) -> Array:
+    """The tokens to see for `worth_of` effective ones: the inverse of `worth`; infinite beyond what repeats can be worth.
+
+    >>> round(float(seen(np.array(15.168), 1.0)), 1)
+    40.0
+    """
+    if unique is None:
+        return worth_of
+    spent = (worth_of / unique - 1.0) / REPEATS
+    with np.errstate(divide="ignore", invalid="ignore"):
+        repeated = unique * (1.0 - REPEATS * np.log1p(-np.clip(spent, 0.0, 1.0)))
+    return np.where(spent <= 0, worth_of, np.where(spent < 1, repeated, np.inf))
+
+
+def _some(tokens_KM: Array, rows: slice) -> Array:
+    """Rows of tokens that may be the same for all of them."""
+    return tokens_KM[rows] if tokens_KM.ndim == 2 and len(tokens_KM) > 1 else tokens_KM

@@ -1,0 +1,122 @@
+"""How each shape is best served: devices per replica, sequences at once, and what a token then takes.
+
+The way the data takes: columns of shapes + device -> for every number of devices and every batch: memory, time to first token,
+time per token, device-seconds per token -> for each shape the cheapest that keeps the brief's limits.
+The one idea: a step of decoding reads the weights once for all sequences, so a larger batch makes tokens cheaper until memory
+is full, the step is too slow, or arithmetic takes over; which of the three it is differs by shape, and is simply tried.
+
+A step takes max(FLOPs / peak, bytes / (efficiency x bandwidth)), as in `kleiber.cost.latency`; devices of a replica share work
+and memory evenly and talk for free: a lower bound. One tenth of memory is kept free for everything that is not modelled.
+
+Legend: M shapes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kleiber.plan.architecture.brief import Brief
+from kleiber.plan.architecture.shapes import Shapes
+
+Array = NDArray[np.float64]
+DEVICES = (1, 2, 4, 8, 16, 32, 64)
+BATCHES = tuple(2**power for power in range(11))
+USABLE = 0.9  # of a device's memory
+WORTHWHILE = 0.9  # of the device-seconds per token, for a replica of twice the devices
+COLUMNS = ("devices", "batch", "ttft_s", "tpot_s", "memory_bytes", "prefill_s", "decode_s")
+
+
+def serve(shapes: Shapes, brief: Brief) -> Shapes:
+    """`shapes` with the columns of the cheapest way to serve each; `decode_s` is infinite where none keeps the limits.
+
+    `devices` and `batch` per replica; `ttft_s`, `tpot_s`: latency at the full context; `memory_bytes` per device;
+    `prefill_s`, `decode_s`: device-seconds per token read and written at the mean context.
+    """
+    if brief.hardware is None:
+        return shapes.with_columns(**_unpriced(shapes, brief))
+    best = {name: np.full(len(shapes), np.inf) for name in COLUMNS}
+    for devices in DEVICES:
+        here = {name: np.full(len(shapes), np.inf) for name in COLUMNS}
+        for batch in BATCHES:
+            found = _one(shapes, brief, devices, batch)
+            _put(here, found, _kept(found, brief) & (found["decode_s"] < here["decode_s"]))
+        # Devices talk for free here, so a larger replica must save enough to pay for what it would spend on talking.
+        _put(best, here, here["decode_s"] < WORTHWHILE * best["decode_s"])
+    return shapes.with_columns(**best)
+
+
+def _put(into: dict[str, Array], found: dict[str, Array], where: NDArray[np.bool_]) -> None:
+    for name, column in into.items():
+        column[where] = np.broadcast_to(found[name], where.shape)[where]
+
+
+def _one(shapes: Shapes, brief: Brief, devices: int, batch: int) -> dict[str, Array]:
+    """All of it for one number of devices and one batch."""
+    device = brief.hardware
+    assert device is not None
+    peak = device.peak(brief.precision)
+    bandwidth = device.bandwidth * brief.bandwidth_efficiency
+    read = shapes["resident_bytes"] + shapes["routed_bytes"] * touched(shapes.option.expansion, batch)
+    full = np.maximum(
+        batch * shapes["last_flops"] / (peak * brief.prefill_efficiency),
+        (read + batch * shapes["cache_bytes"]) / bandwidth,
+    )
+    mean = np.maximum(
+        batch * shapes["decode_flops"] / (peak * brief.prefill_efficiency),
+        (read + batch * shapes["mean_cache_bytes"]) / bandwidth,
+    )
+    return {
+        "devices": np.array(float(devices)),
+        "batch": np.array(float(batch)),
+        "ttft_s": shapes["prompt_flops"] / (peak * brief.prefill_efficiency * devices),
+        "tpot_s": full / devices,
+        "memory_bytes": (shapes["weight_bytes"] + batch * shapes["cache_bytes"]) / devices,
+        "prefill_s": shapes["prefill_flops"] / (peak * brief.prefill_efficiency),
+        "decode_s": mean / batch,
+    }
+
+
+def touched(expansion: int, batch: int) -> float:
+    """The part of the routed experts that a batch reads when each token is sent to one in `expansion`, evenly.
+
+    1 - (1 - 1/expansion)^batch.
+
+    >>> touched(32, 1), round(touched(32, 64), 3)
+    (0.03125, 0.869)
+    """
+    return 1.0 - (1.0 - 1.0 / expansion) ** batch
+
+
+def memory_limit(brief: Brief) -> float:
+    """Bytes of a serving device that weights and caches may take."""
+    asked = np.inf if brief.max_memory_gb is None else brief.max_memory_gb * 1e9
+    return min(asked, np.inf if brief.hardware is None else USABLE * brief.hardware.memory)
+
+
+def _kept(found: dict[str, Array], brief: Brief) -> NDArray[np.bool_]:
+    return (
+        (found["memory_bytes"] <= memory_limit(brief))
+        & (found["ttft_s"] <= _seconds(brief.max_ttft_ms))
+        & (found["tpot_s"] <= _seconds(brief.max_tpot_ms))
+    )
+
+
+def _seconds(limit_ms: float | None) -> float:
+    return np.inf if limit_ms is None else limit_ms / 1e3
+
+
+def _unpriced(shapes: Shapes, brief: Brief) -> dict[str, Array]:
+    """Without hardware nothing takes time; memory is that of the weights and one sequence on one device."""
+    held = shapes["weight_bytes"] + shapes["cache_bytes"]
+    nothing = np.full(len(shapes), np.nan)
+    fits = np.where(held <= memory_limit(brief), 0.0, np.inf)
+    return {
+        "devices": np.ones(len(shapes)),
+        "batch": np.ones(len(shapes)),
+        "ttft_s": nothing,
+        "tpot_s": nothing,
+        "memory_bytes": held,
+        "prefill_s": np.zeros(len(shapes)),
+        "decode_s": fits,
+    }
