@@ -47,6 +47,7 @@ PRINTED: dict[str, dict[str, dict[str, Printed]]] = {
             "E": ("exp", ".6303"), "A": ("exp", "5.9577"), "B": ("exp", "7.9145"), "alpha": ".3348", "beta": ".3829",
         },
         "kumar-2024": _row(LOSS, "2.7648 4.299e3 1.806e4 .4965 .4965"),
+        "krajewski-2024-dense": _row("A alpha B beta E", "16.3 .126 26.7 .127 .47"),
         "olmo-ladder-mmlu": _row(LADDER, "38.1 100 .226 .236 .454"),
         "olmo-ladder-hellaswag": _row(LADDER, "11.2 60.4 .196 .257 .502"),
         "olmo-ladder-arc-challenge": _row(LADDER, "7.03e5 38.4 .788 .197 .655"),
@@ -68,7 +69,10 @@ PRINTED: dict[str, dict[str, dict[str, Printed]]] = {
         },
     },
     "kaplan": {"kaplan-2020": _row("alpha_N alpha_D Nc Dc", ".076 .103 6.4e13 1.8e13")},
-    "kaplan-params": {"kaplan-2020": _row("alpha_N Nc", ".076 8.8e13")},
+    "kaplan-params": {
+        "kaplan-2020": _row("alpha_N Nc", ".076 8.8e13"),
+        "clark-2022-dense": _row("alpha_N Nc", ".078 3.568e13"),
+    },
     "kaplan-tokens": {"kaplan-2020": _row("alpha_D Dc", ".095 5.4e13")},
     "kaplan-compute": {
         "kaplan-2020": {"alpha_C": ".057", "Cc": ("pf_days", "1.6e7")},

@@ -184,6 +184,16 @@ CHINCHILLA = Law(
             note="Fitted together with the precision terms of that paper and with alpha and beta tied; the floor is far above "
             "that of other fits on web text.",
         ),
+        Coefficients(
+            name="krajewski-2024-dense",
+            values={"E": 0.47, "A": 16.3, "B": 26.7, "alpha": 0.126, "beta": 0.127},
+            source="Krajewski et al. 2024, arXiv 2402.07871, table 1 (dense)",
+            domain={"tokens": (16e9, 130e9)},
+            conventions="params without embeddings; tokens; nats per token on C4",
+            tolerance=0.022,
+            note="The dense side of `granularity`, with the same floor by hand: compare the two with each other, not with "
+            "other fits, whose floors are 1.7 to 1.9.",
+        ),
         _ladder("mmlu", (38.1, 100.0, 0.226, 0.236, 0.454), 0.012),
         _ladder("hellaswag", (11.2, 60.4, 0.196, 0.257, 0.502), 0.0076),
         _ladder(
