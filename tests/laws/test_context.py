@@ -8,7 +8,7 @@ import pytest
 from kleiber.fit.fitting import fit
 from kleiber.laws import find
 from kleiber.runs import RunTable
-from tests.laws.designs import context
+from tests.laws.sparse_designs import context
 
 LAW = find("context")
 

@@ -14,7 +14,7 @@ from kleiber.fit.fitting import fit
 from kleiber.laws import find
 from kleiber.laws.filtering import GOYAL_POOLS, Pool, Tier, fill, pooled_error
 from kleiber.runs import RunTable
-from tests.laws.designs import quality
+from tests.laws.sparse_designs import quality
 
 SIZE = 1.28e7
 TOP = dict(find("filtering").coefficients("goyal-2024-top-10").values)
