@@ -16,7 +16,7 @@ from tests.cli.test_bad_input import complaint
 
 AT = ("--params", "70B", "--tokens", "1.4T")
 KEYS = {"id", "line", "date", "run", "law", "at", "forecast", "new_run_interval", "level", "extrapolation_decades", "unit",
-        "outcome", "source", "error", "log_error", "inside", "crps", "pit"}  # fmt: skip
+        "outcome", "source", "error", "log_error", "inside", "crps", "pit", "runs", "objective", "seed", "versions"}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

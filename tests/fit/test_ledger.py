@@ -119,6 +119,15 @@ def test_a_missing_last_newline_is_no_fault(tmp_path: Path, found: Fit) -> None:
     assert not ledger.faults
 
 
+def test_line_ends_of_another_system_are_no_fault(tmp_path: Path, found: Fit) -> None:
+    path = filled(tmp_path / "l.jsonl", found)
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    stamp(path, found, *PLACES[4])
+    ledger = read_ledger(path)
+    assert len(ledger.entries) == 4
+    assert not ledger.faults
+
+
 def test_a_first_line_cut_short_is_still_a_ledger(tmp_path: Path, found: Fit) -> None:
     path = tmp_path / "l.jsonl"
     path.write_bytes(b'{"schema": "kle')
@@ -324,10 +333,12 @@ def test_the_same_forecast_again_counts_once(tmp_path: Path, found: Fit) -> None
     first = stamp(path, found, *PLACES[0])
     again = stamp(path, found, *PLACES[0], note="to be sure")
     stamp(path, found, *PLACES[0], run="another run there")
+    asked = dict(zip(("params", "tokens"), PLACES[0], strict=True))
+    record(found, found.forecast(level=0.5, **asked), path, versions={}, date=DATE)  # the same cloud, cut elsewhere
     ledger = read_ledger(path)
     assert [entry.line for entry in ledger.forecasts] == [1, 3]
-    assert [entry.line for entry in ledger.duplicates] == [2]
+    assert [entry.line for entry in ledger.duplicates] == [2, 4]
     settle(path, again.id, 2.2, date=DATE)  # settling the copy settles the forecast
     scores = score(read_ledger(path))
     assert [one.entry.line for one in scores.scored] == [first.line]
-    assert any("repeats an earlier forecast" in sentence for sentence in scores.sentences())
+    assert any("2 entries repeat earlier forecasts" in sentence for sentence in scores.sentences())

@@ -20,6 +20,7 @@ from kleiber.fit.result import Fit, Forecast
 
 ID_DIGITS = 12
 UNKNOWN = "unknown"
+PASSING = ("date", "previous", "hash", "note", "versions", "level")  # what makes no other forecast
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,10 +69,11 @@ class Entry:
 
     @cached_property
     def identity(self) -> str:
-        """What makes two entries the same forecast: all but date, place in the chain, note, versions and the runs' file name."""
-        passing = ("date", "previous", "hash", "note", "versions")
-        kept = {name: value for name, value in self.content.items() if name not in passing}
+        """What makes two entries the same forecast: all but date, place in the chain, note, versions, the level of the intervals
+        and the name of the runs' file."""
+        kept = {name: value for name, value in self.content.items() if name not in PASSING}
         kept["runs"] = {name: value for name, value in kept["runs"].items() if name != "source"}
+        kept["loss"] = {name: value for name, value in kept["loss"].items() if not name.endswith("interval")}
         return json.dumps(kept, sort_keys=True)
 
     @property

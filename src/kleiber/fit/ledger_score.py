@@ -67,6 +67,7 @@ class Scored:
             "inside": self.inside,
             "crps": self.crps,
             "pit": self.place,
+            **{name: entry.content.get(name) for name in ("runs", "objective", "seed", "versions")},
         }
 
 
