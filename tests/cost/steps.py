@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kleiber.cost import Attention, Block, FeedForward, Hardware, Layout, Shape, find_hardware, model
+from kleiber.cost import Attention, Block, FeedForward, Hardware, Layout, Shape, find_hardware, model, train_flops
 from kleiber.cost.efficiency import CALIBRATED, Efficiency, Practice
 from kleiber.cost.step import StepTime, step_time
 
@@ -68,15 +68,15 @@ def _rows(group: Mapping[str, Any]) -> Iterator[Published]:
     device = limited() if name == "h100-500w" else find_hardware(name)
     for row in group["rows"]:
         facts = {**group, **row}
-        degrees = {name: row[name] for name in DEGREES if name in row}
+        degrees = {name: value for name, value in {**group["layout"], **row}.items() if name in DEGREES}
         virtual = degrees.get("virtual", 1)
         ranks = degrees.get("tensor", 1) * degrees.get("pipeline", 1) * row.get("context", 1)
         extra = {"schedule": "interleaved"} if virtual > 1 else {}
         layout = Layout(
-            data=row["devices"] // ranks, context=row.get("context", 1), **degrees, **{**group["layout"], **extra}
+            data=row["devices"] // ranks, context=row.get("context", 1), **{**group["layout"], **degrees, **extra}
         )
         assert layout.devices == row["devices"]
-        shape, context = _shape(row), group.get("context", 2048)
+        shape, context = _shape(row), facts.get("length", 2048)
         practice = Practice(
             precision=facts.get("precision", "bf16"),
             overlap=tuple(group["overlap"]),
@@ -101,7 +101,7 @@ def _rows(group: Mapping[str, Any]) -> Iterator[Published]:
 def _shape(row: Mapping[str, Any]) -> Shape:
     if "shape" in row:
         return gpt(*row["shape"])
-    shape = model(row["name"].split(",")[0])
+    shape = model(row["name"].split(",")[0].split(" ")[0])
     last = shape.blocks[-1]
     more = replace(last, times=last.times + row.get("extra_blocks", 0))
     return replace(shape, blocks=(*shape.blocks[:-1], more))
@@ -113,6 +113,8 @@ def _seconds(facts: Mapping[str, Any], shape: Shape, context: int) -> float:
         return facts["seconds"]
     if "tokens_per_second" in facts:
         return tokens / facts["tokens_per_second"] / devices
+    if facts["count"] == "kleiber":
+        return tokens * train_flops(shape, context) / devices / (facts["tflops"] * 1e12)
     h, depth = shape.width, shape.depth
     factor, head = {"narayanan": (96, 16), "korthikanti": (72, 12)}[facts["count"]]
     flops = factor * tokens * depth * h * h * (1 + context / (6 * h) + shape.vocabulary / (head * depth * h))

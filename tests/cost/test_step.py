@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kleiber.cost import Efficiency, Layout, Practice, find_hardware, model, params, step_time, train_flops
+from kleiber.cost import Efficiency, Layout, Practice, StepTime, find_hardware, model, params, step_time, train_flops
 from kleiber.cost.collective import (
     all_gather,
     all_reduce,
@@ -27,7 +27,6 @@ from tests.cost.steps import Published, published
 
 H100 = find_hardware("h100")
 ROWS = published()
-EXACTLY = {"rel": 1e-12}
 
 
 @pytest.mark.parametrize(
@@ -49,14 +48,14 @@ def test_the_two_meanings_of_a_backward_pass() -> None:
     forward, to_input, to_weight = 3.0, 4.0, 2.0
     for name, saved in (("zb-h1", 1), ("zb-h2", 2)):
         found = find_schedule(name).bubble(5, forward, to_input + to_weight, to_weight)
-        assert found == pytest.approx(4 * (forward + to_input - saved * to_weight), **EXACTLY)
+        assert found == pytest.approx(4 * (forward + to_input - saved * to_weight), rel=1e-12)
 
 
 def test_micro_batches_under_way() -> None:
     """One step's activations: p, arXiv 2205.05198's p (1 + (p - 1)/(p v)), and p, 2p - 1, p + 1 of the others."""
     p, v = 8, 3
     assert find_schedule("1f1b").under_way(p, 0) == p
-    assert find_schedule("interleaved").under_way(p, 0, v) == pytest.approx(p * (1 + (p - 1) / (p * v)), **EXACTLY)
+    assert find_schedule("interleaved").under_way(p, 0, v) == pytest.approx(p * (1 + (p - 1) / (p * v)), rel=1e-12)
     assert [find_schedule(name).under_way(p, 0) for name in ("zb-h1", "zb-h2", "dualpipe")] == [p, 2 * p - 1, p + 1]
 
 
@@ -90,8 +89,8 @@ def test_messages_of_experts() -> None:
     assert nodes_reached(256, 8, 1) == 1
     h800 = find_hardware("h800")
     size = 1e9
-    assert dispatch(size, 8, 4, 8, h800, 1.0, 1.0) == pytest.approx(max(size * 3.5 / 50e9, size * 8 / 200e9), **EXACTLY)
-    assert dispatch(size, 2, 1, 1, h800, 1.0, 1.0) == pytest.approx(size * 2 / 200e9, **EXACTLY)
+    assert dispatch(size, 8, 4, 8, h800, 1.0, 1.0) == pytest.approx(max(size * 3.5 / 50e9, size * 8 / 200e9), rel=1e-12)
+    assert dispatch(size, 2, 1, 1, h800, 1.0, 1.0) == pytest.approx(size * 2 / 200e9, rel=1e-12)
 
 
 def test_a_step_by_hand() -> None:
@@ -108,10 +107,10 @@ def test_a_step_by_hand() -> None:
     weights = 2 * 32 * (block + 2 * h) / H100.bandwidth
     head = 2 * n * 128256 * h / (0.5 * best)
     compute = 3 * (products + head + passed) + 3.5 * mixing + 4 * weights
-    assert found.compute == pytest.approx(compute, **EXACTLY)
+    assert found.compute == pytest.approx(compute, rel=1e-12)
     held = params(shape).total - h
-    assert found.optimiser == pytest.approx(held * (24 + 2 + 2) / H100.bandwidth, **EXACTLY)
-    assert found.seconds == pytest.approx(found.compute + found.optimiser, **EXACTLY)
+    assert found.optimiser == pytest.approx(held * (24 + 2 + 2) / H100.bandwidth, rel=1e-12)
+    assert found.seconds == pytest.approx(found.compute + found.optimiser, rel=1e-12)
 
 
 def test_messages_by_hand() -> None:
@@ -122,11 +121,11 @@ def test_messages_by_hand() -> None:
     practice = Practice(overlap=(), efficiency=reached)
     found = step_time(shape, H100, layout, sequences=32, context=s, practice=practice)
     activation = 2 * s * 4096
-    assert found.tensor == pytest.approx(8 * 8 * 2 * 2 * 2 * activation * 7 / 8 / 225e9, **EXACTLY)
-    assert found.pipeline == pytest.approx(8 * 2 * activation / 8 / 25e9, **EXACTLY)
+    assert found.tensor == pytest.approx(8 * 8 * 2 * 2 * 2 * activation * 7 / 8 / 225e9, rel=1e-12)
+    assert found.pipeline == pytest.approx(8 * 2 * activation / 8 / 25e9, rel=1e-12)
     norms = 2 * 8 * 4096
     dense = 8 * (2 * 4096 * 4096 + 2 * 4096 * 1024 + 3 * 4096 * 14336) / 8 + norms + 128256 * 4096 / 8
-    assert found.data == pytest.approx(2 * 2 * dense * 3 / 4 / 25e9, **EXACTLY)
+    assert found.data == pytest.approx(2 * 2 * dense * 3 / 4 / 25e9, rel=1e-12)
     behind = Practice(overlap=("data", "pipeline"), efficiency=reached)
     hidden = step_time(shape, H100, layout, sequences=32, context=s, practice=behind)
     assert hidden.pipeline == 0
@@ -136,25 +135,27 @@ def test_messages_by_hand() -> None:
 def test_the_bubble_of_a_step() -> None:
     """(p - 1)/m of the other stages' time, and 1/v of that in chunks."""
     shape = replace(model("llama-2-7b"), vocabulary=1)
-    practice = Practice(overlap=(), efficiency=Efficiency(network=1e-9 + 0.999))
-    one = {"sequences": 16, "context": 4096, "practice": practice}
-    plain = step_time(shape, H100, Layout(pipeline=8), **one)
+    practice = Practice(overlap=(), efficiency=Efficiency(network=0.999))
+
+    def step(layout: Layout) -> StepTime:
+        return step_time(shape, H100, layout, sequences=16, context=4096, practice=practice)
+
+    plain = step(Layout(pipeline=8))
     steady = plain.compute + plain.pipeline
     assert plain.bubble == pytest.approx(steady * 7 / 16, rel=1e-4)
-    chunks = step_time(shape, H100, Layout(pipeline=8, virtual=2, schedule="interleaved"), **one)
+    chunks = step(Layout(pipeline=8, virtual=2, schedule="interleaved"))
     assert chunks.bubble == pytest.approx((chunks.compute + chunks.pipeline) * 7 / 16 / 2, rel=1e-4)
-    assert chunks.pipeline == pytest.approx(2 * plain.pipeline, **EXACTLY)
+    assert chunks.pipeline == pytest.approx(2 * plain.pipeline, rel=1e-12)
 
 
 def test_recomputation_costs_a_forward_pass() -> None:
     shape = model("llama-3-70b")
-    spread = {"tensor": 8, "pipeline": 4, "data": 2}
     none, full = (
-        step_time(shape, H100, Layout(**spread, recompute=kind), sequences=32, context=8192)
+        step_time(shape, H100, Layout(tensor=8, pipeline=4, data=2, recompute=kind), sequences=32, context=8192)
         for kind in ("none", "full")
     )
     assert 1.3 < full.seconds / none.seconds < 1.36
-    assert full.tensor == pytest.approx(1.5 * none.tensor, **EXACTLY)
+    assert full.tensor == pytest.approx(1.5 * none.tensor, rel=1e-12)
     assert full.model_flops == none.model_flops
     assert full.hfu > full.mfu
     assert none.hfu == none.mfu
@@ -164,7 +165,7 @@ def test_utilisation_is_what_it_says() -> None:
     shape = model("llama-3-8b")
     found = step_time(shape, H100, Layout(data=8, zero=3), sequences=16, context=8192)
     flops = train_flops(shape, 8192) * 16 * 8192
-    assert found.mfu == pytest.approx(flops / (989e12 * 8 * found.seconds), **EXACTLY)
+    assert found.mfu == pytest.approx(flops / (989e12 * 8 * found.seconds), rel=1e-12)
     assert found.to_json()["seconds"] == sum(found.to_json()[f"{name}_seconds"] for name in PARTS)
     assert sum(found.shares().values()) == pytest.approx(1)
 
@@ -172,8 +173,9 @@ def test_utilisation_is_what_it_says() -> None:
 @pytest.mark.parametrize("row", ROWS, ids=[f"{row.source}: {row.name}" for row in ROWS])
 def test_published_speeds(row: Published) -> None:
     """Each within the error that docs/cost.md states for its kind."""
-    worst = {"calibrated": 0.05, "device": 0.01, "held out": 0.20, "named": 0.25}
+    worst = {"calibrated": 0.05, "device": 0.01, "held out": 0.20, "named": 0.50}
     assert abs(row.error()) < worst[row.use]
+    assert (row.use != "named") or row.why
 
 
 def test_mean_errors() -> None:

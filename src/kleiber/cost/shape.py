@@ -6,8 +6,9 @@ hybrid is a sequence of unlike blocks, and whether a shape is dense, sparse, a s
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from kleiber.cost.checks import whole, whole_each
 from kleiber.cost.experts import Experts
@@ -69,6 +70,14 @@ class Shape:
         whole_each(owner, self, ("positions", "norms_per_part"), at_least=0)
         if not self.blocks:
             raise InputError(f"{owner} has no blocks", expected="at least one")
+
+    @functools.cached_property
+    def _hash(self) -> int:
+        return hash(tuple(getattr(self, entry.name) for entry in fields(self)))
+
+    def __hash__(self) -> int:
+        """Worked out once: a search over layouts looks a shape up thousands of times."""
+        return self._hash
 
     @property
     def depth(self) -> int:

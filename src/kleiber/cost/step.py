@@ -13,6 +13,7 @@ Left out: loading data, checkpoints, evaluation, restarts, stragglers, latency o
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,10 +125,14 @@ def step_time(
         tokens=tokens,
         devices=layout.devices,
         micro_batches=micro_batches,
-        model_flops=tokens * train_flops(shape, context, counting),
-        hardware_flops=tokens * train_flops(shape, context, counting, recompute=layout.recompute),
+        model_flops=tokens * _flops(shape, context, counting, recompute="none"),
+        hardware_flops=tokens * _flops(shape, context, counting, recompute=layout.recompute),
         peak=device.peak(practice.precision),
     )
+
+
+# A search asks for the same few thousands of times.
+_flops = functools.lru_cache(maxsize=256)(train_flops)
 
 
 def check_wires(device: Hardware, devices: int) -> None:
