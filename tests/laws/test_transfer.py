@@ -60,6 +60,29 @@ def test_more_experts_are_worth_more_params_where_they_were_measured() -> None:
     assert worth[-1] > 1.2e9
 
 
+def gains(experts: float, params: float) -> list[float]:
+    """What experts take off the loss at 130B tokens by the joint law and by Clark's three."""
+    routed = find("routed")
+    found = []
+    for law, values in ((JOINT, VALUES), *((routed, each.values) for each in routed.published)):
+        at = {"active_params": params, "tokens": 1.3e11}
+        dense, sparse = (float(law.evaluate(values, at | {"experts": count})) for count in (1.0, experts))
+        found.append(dense - sparse)
+    return found
+
+
+@pytest.mark.parametrize("params", [1e8, 1e9, 1e10])
+@pytest.mark.parametrize("experts", [1.0, 2.0, 8.0, 32.0])
+def test_doubt_of_experts_is_the_disagreement_of_two_labs(experts: float, params: float) -> None:
+    spread = np.std(gains(experts, params), ddof=1)
+    assert experts_transfer(experts, params=params).offset_doubt == pytest.approx(spread, abs=1e-12)
+
+
+@pytest.mark.parametrize("params", [1e8, 1e9])
+def test_where_they_were_fitted_all_laws_of_experts_agree_that_they_gain(params: float) -> None:
+    assert min(gains(8.0, params)) > 2 * experts_transfer(8.0, params=params).offset_doubt
+
+
 def test_fewer_than_one_expert_is_refused() -> None:
     with pytest.raises(InputError, match="at least one expert"):
         experts_transfer(0.5)

@@ -16,16 +16,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import log
+from math import log, log10
+from statistics import stdev
 from typing import Any
 
 from kleiber.errors import InputError
 from kleiber.laws.chinchilla import CHINCHILLA_COUPLED
 from kleiber.laws.parameter import extrapolation
-from kleiber.laws.routed import JOINT, JOINT_PAPER, at_experts
+from kleiber.laws.routed import CLARK, JOINT, JOINT_PAPER, ROUTED, at_experts, saturated
 
 MAMBA = "Dao & Gu 2024 (Mamba-2), arXiv 2405.21060, tables 1 and 3, read in notes"
 ONE_POINT = {"params": (2.7e9, 2.7e9), "tokens": (3e11, 3e11)}
+CLARK_TOKENS = 1.3e11  # of every run of Clark et al., so the one place where the joint law can be held against theirs
 TRANSFORMER_PERPLEXITY = 6.13
 STATE_SPACE_PERPLEXITIES = {"mamba-2": 6.09, "mamba-2 with feed-forward layers": 6.13}
 HYBRID_PERPLEXITIES = {"58 mamba-2 and 6 attention layers": 5.95, "28 mamba-2, 4 attention, 32 feed-forward": 6.00}
@@ -84,9 +86,11 @@ def dense_transfer() -> Transfer:
     return Transfer(name="dense")
 
 
-def experts_transfer(experts: float) -> Transfer:
+def experts_transfer(experts: float, *, params: float = 1e9) -> Transfer:
     """A model of `experts` full-size experts a layer, one used per token, by the joint law of Ludziejewski et al. 2025.
 
+    Its doubt is the spread of what that law and the three of Clark et al. 2022, of another lab, say that experts gain a model of
+    `params` on 130B tokens: .015 nats at 1B params and 8 experts.
     `experts` need not be whole. For finer experts of which a token uses k, total over active expert params is what counts as
     `experts`; that reading is ours.
 
@@ -106,7 +110,8 @@ def experts_transfer(experts: float) -> Transfer:
         params_power=sparse.mu / dense.mu,
         tokens_factor=(sparse.n / dense.n) ** (1 / dense.nu),
         tokens_power=sparse.nu / dense.nu,
-        source=f"{JOINT_PAPER}, table 3",
+        offset_doubt=_disagreement(experts, params),
+        source=f"{JOINT_PAPER}, table 3; doubt from {CLARK}, table 3",
         domain={"params": ranges["active_params"], "tokens": ranges["tokens"], "experts": ranges["experts"]},
         caveat="What experts are worth is taken from the joint law of Ludziejewski et al. 2025, fitted on 79M to 2.7B active "
         "params, 0.5B to 80B tokens and 1 to 32 experts of full size. On your data it is an assumption.",
@@ -168,6 +173,25 @@ def recurrent_transfer() -> Transfer:
         "cancel; outside 80M to 7B params and 2B to 2T tokens they will not. Another fit of the same runs moves the "
         "difference by up to 0.08 nats, more than the difference itself.",
     )
+
+
+def _disagreement(experts: float, params: float) -> float:
+    """Standard deviation of what the joint law and Clark's three say that `experts` gain at 130B tokens, in nats."""
+    joint = JOINT.coefficients("ludziejewski-2025").values
+    sparse, dense = at_experts(experts, joint), at_experts(1.0, joint)
+    size = sparse.m * params**sparse.mu - dense.m * params**dense.mu
+    data = sparse.n * CLARK_TOKENS**sparse.nu - dense.n * CLARK_TOKENS**dense.nu
+    clark = (
+        _routed_loss(params, experts, each.values) - _routed_loss(params, 1.0, each.values) for each in ROUTED.published
+    )
+    return stdev([size + data, *clark])
+
+
+def _routed_loss(params: float, experts: float, values: Mapping[str, float]) -> float:
+    """The law `routed`, in plain arithmetic: a plan asks for it once per shape."""
+    count = saturated(experts, values)
+    power = values["a"] + values["c"] * log10(count)
+    return 10 ** values["d"] * params**power * count ** values["b"]
 
 
 def _matched(weight: str, power: str, other: Mapping[str, float], dense: Mapping[str, float]) -> tuple[float, float]:
