@@ -119,3 +119,18 @@ def _seconds(facts: Mapping[str, Any], shape: Shape, context: int) -> float:
     factor, head = {"narayanan": (96, 16), "korthikanti": (72, 12)}[facts["count"]]
     flops = factor * tokens * depth * h * h * (1 + context / (6 * h) + shape.vocabulary / (head * depth * h))
     return flops / devices / (facts["tflops"] * 1e12 if "tflops" in facts else facts["mfu"] * 312e12)
+
+
+def table() -> str:
+    """The table of docs/cost.md."""
+    lines = ["| run | published | modelled | error | use |", "|---|--:|--:|--:|---|"]
+    for row in published():
+        modelled = row.modelled().seconds
+        error = f"{100 * row.error():+.1f} %"
+        lines.append(f"| {row.source}: {row.name} | {row.seconds:.2f} s | {modelled:.2f} s | {error} | {row.use} |")
+    return "\n".join(lines)
+
+
+def errors(use: str) -> list[float]:
+    """The errors of the rows of one use, without sign."""
+    return [abs(row.error()) for row in published() if row.use == use]

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from kleiber.cost import COUNTINGS, MODEL_TYPES, Counting, model, models, params, read_hardware
+from kleiber.cost import CALIBRATED, COUNTINGS, MODEL_TYPES, Counting, model, models, params, read_hardware
 from tests.cli import examples
+from tests.cost import steps
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "cost.md").read_text(encoding="utf-8")
 
@@ -17,7 +18,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "cost.md").read_text(enco
 def test_its_python_runs_and_prints_what_it_says() -> None:
     names: dict[str, Any] = {}
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         exec(compile(block, "cost.md", "exec"), names)
         for said, value in re.findall(r"^(\w+\(.*\)\.\w+) +# ([\d.]+)$", block, re.MULTILINE):
@@ -44,6 +45,26 @@ def test_its_figures() -> None:
     with_it, without = params(shape).active, params(shape, Counting(input_embedding=False)).active
     assert f"{with_it / 1e9:.2f}B active parameters with it" in PAGE
     assert f"{without / 1e9:.2f}B without" in PAGE
+
+
+def test_its_errors() -> None:
+    """The table and the means of the step time, from the model as it is."""
+    assert steps.table() in PAGE
+    rows = {"calibrated": "calibrated", "held out": "held out", "named": "named, not counted"}
+    for use, words in rows.items():
+        found = steps.errors(use)
+        mean, most = 100 * sum(found) / len(found), 100 * max(found)
+        assert f"| {words} | {len(found)} | {mean:.1f} % | {most:.1f} % |" in PAGE
+
+
+def test_its_efficiencies() -> None:
+    used = CALIBRATED
+    assert f"reach {used.matmul:.2f} of the device's best" in PAGE
+    assert f"fused attention {used.attention:g} of it" in PAGE
+    assert f"go through memory {used.traffic:g} times" in PAGE
+    assert f"the link gives {used.link:g} of" in PAGE
+    assert f"the network {used.network:g}" in PAGE
+    assert f"overlap hides {used.hidden:g} of" in PAGE
 
 
 def test_the_examples_of_its_command() -> None:

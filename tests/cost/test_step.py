@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kleiber.cost import Efficiency, Layout, Practice, StepTime, find_hardware, model, params, step_time, train_flops
+from kleiber.cost import (
+    CALIBRATED,
+    Efficiency,
+    Layout,
+    Practice,
+    StepTime,
+    find_hardware,
+    model,
+    params,
+    step_time,
+    train_flops,
+)
 from kleiber.cost.collective import (
     all_gather,
     all_reduce,
@@ -183,6 +194,33 @@ def test_mean_errors() -> None:
     mean = {use: fmean(abs(row.error()) for row in ROWS if row.use == use) for use in ("calibrated", "held out")}
     assert mean["calibrated"] < 0.03
     assert mean["held out"] < 0.05
+
+
+def test_the_constants_are_the_calibration() -> None:
+    """Least squares on the calibrated rows gives the constants of the package, to the digits that it keeps."""
+    from scipy.optimize import least_squares
+
+    rows = [row for row in ROWS if row.use == "calibrated"]
+    first = [row for row in rows if row.source != "bridge"]
+    second = [row for row in rows if row.source == "bridge"]
+
+    def fast(theta: list[float]) -> Efficiency:
+        return Efficiency(matmul=theta[0], traffic=theta[1], link=theta[2])
+
+    found = least_squares(lambda theta: [row.error(fast(theta)) for row in first], [0.8, 2.0, 0.5])
+    assert len(first) == 9
+    assert [round(found.x[0], 2), round(found.x[1], 1), round(found.x[2], 2)] == [
+        CALIBRATED.matmul,
+        CALIBRATED.traffic,
+        CALIBRATED.link,
+    ]
+
+    def rest(theta: list[float]) -> Efficiency:
+        return replace(CALIBRATED, attention=theta[0], hidden=theta[1])
+
+    found = least_squares(lambda theta: [row.error(rest(theta)) for row in second], [0.6, 0.5])
+    assert len(second) == 2
+    assert [round(found.x[0], 2), round(found.x[1], 1)] == [CALIBRATED.attention, CALIBRATED.hidden]
 
 
 def test_interleaving_gains_what_was_measured() -> None:
