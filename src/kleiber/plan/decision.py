@@ -159,6 +159,7 @@ def decide(fit: Fit, surface: Surface, question: Question, *, level: float, near
         loss_unit=loss_unit(fit),
         caveats=_caveats(fit, surface, limits, x, y, open_rows),
         provenance=provenance(fit),
+        params_convention=fit.runs.conventions.get("params", "unknown"),
         cloud_B3=np.stack([params_K, tokens_K, best_K], axis=1)[1:],
     )
 

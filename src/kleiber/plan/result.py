@@ -143,6 +143,7 @@ class Plan:
     caveats: tuple[str, ...]
     provenance: Mapping[str, Any]
     cloud_B3: Array = field(repr=False)
+    params_convention: str = "unknown"
 
     def to_json(self) -> dict[str, Any]:
         """The plan as `kleiber/plan/1`."""
@@ -160,12 +161,27 @@ class Plan:
             "rules": [rule.to_json(self.level) for rule in self.rules],
             "extrapolation_decades": self.extrapolation_decades,
             "flops": {"training": 6 * params * tokens, "serving": 2 * params * self.serve_tokens},
+            **self._one_family(),
             "method": self.method,
             "level": self.level,
             "loss_unit": self.loss_unit,
             "caveats": list(self.caveats),
             "sentences": list(self.sentences()),
             "fit": dict(self.provenance),
+        }
+
+    def _one_family(self) -> dict[str, Any]:
+        """What a plan among several families says too: here there is the law's own only, and FLOPs are all that is counted."""
+        from kleiber.plan.architecture.nearest import nearest
+
+        training, serving = 6 * self.params.value * self.tokens.value, 2 * self.params.value * self.serve_tokens
+        return {
+            "family": "dense",
+            "shape": nearest(self.params.value, self.params_convention, per_byte=self.loss_unit.endswith("per byte")),
+            "costs": {"training": {"flops": training}, "serving": {"flops": serving}},
+            "rivals": [],
+            "probability_best": 1.0,
+            "expected_regret": self.regret.expected if self.regret else None,
         }
 
     def sentences(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from kleiber.cost import Shape, params
 from kleiber.plan.architecture.brief import OBJECTIVES, Brief
+from kleiber.plan.architecture.training import Training
 from kleiber.plan.result import Amount, Constraint, Interval, interval_key
 
 
@@ -20,13 +21,15 @@ class Costs:
     """What an offer costs; None for what the brief gives no way to know.
 
     `training` and `serving`: by `flops`, `device_hours`, `usd`, `kwh`, and `days` of training; `replica`: `devices`, `batch`,
-    `memory_gb` per device, `ttft_ms`, `tpot_ms`, `usd_per_million_tokens` written; `cache_bytes` of one sequence at full length.
+    `memory_gb` per device, `ttft_ms`, `tpot_ms`, `usd_per_million_tokens` written; `cache_bytes` of one sequence at full
+    length; `layout` on the training devices, where there is a number of them.
     """
 
     training: Mapping[str, float]
     serving: Mapping[str, float]
     replica: Mapping[str, float]
     cache_bytes: float
+    layout: Training | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The costs as data."""
@@ -35,6 +38,7 @@ class Costs:
             "serving": dict(self.serving),
             "replica": dict(self.replica),
             "cache_bytes_per_sequence": self.cache_bytes,
+            "parallelism": None if self.layout is None else self.layout.to_json(),
         }
 
 

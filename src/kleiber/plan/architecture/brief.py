@@ -38,7 +38,8 @@ class Brief:
     token after a prompt of `context`; `max_tpot_ms`: per token written. `unique_tokens`: how many there are before data
     repeats. `prices` and `serve_tokens` may be ranges, 1T..4T.
 
-    The three efficiencies are the parts of peak that training, prefill and memory reach.
+    The three efficiencies are the parts of peak that training, prefill and memory reach; `family_efficiency` is that of training
+    where the layout of a family on `devices` was worked out.
     """
 
     objective: str = "loss"
@@ -64,6 +65,7 @@ class Brief:
     training_efficiency: float = 0.4
     prefill_efficiency: float = 0.5
     bandwidth_efficiency: float = 0.7
+    family_efficiency: Mapping[str, float] = field(default_factory=dict)
     at: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -100,6 +102,10 @@ class Brief:
                 "nothing bounds the training run",
                 remedy="give a budget: --flops, --max-cost, --max-gpu-hours, or --deadline-days with --devices",
             )
+
+    def mfu(self, family: str) -> float:
+        """The part of peak that training reaches: of the family where it was worked out, else as assumed."""
+        return self.family_efficiency.get(family, self.training_efficiency)
 
     @property
     def mean_context(self) -> int:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from kleiber.plan.architecture.brief import Brief
 from kleiber.plan.architecture.budgets import Budget, budgets, most_tokens, uses
 from kleiber.plan.architecture.quality import Quality
-from kleiber.plan.architecture.serving import serve
+from kleiber.plan.architecture.serving import STATE_BYTES, USABLE, serve
 from kleiber.plan.architecture.shapes import Shapes
 
 Array = NDArray[np.float64]
@@ -121,6 +121,8 @@ def candidates(shapes: Shapes, brief: Brief, quality: Quality, demand: Demand) -
     possible = np.isfinite(shapes["decode_s"]) & (ratio >= LEAST_RATIO)
     if brief.objective == "loss":
         possible &= ratio <= MOST_RATIO
+    if brief.hardware is not None and brief.devices is not None:
+        possible &= STATE_BYTES * shapes["total"] <= USABLE * brief.hardware.memory * brief.devices
     left = everything.take(np.flatnonzero(possible))
     return left.take(undominated(left))
 

@@ -107,7 +107,6 @@ def quality(option: Option, laws: Laws, brief: Brief, generator: np.random.Gener
         transfer=transfer,
         offset_K=_offset(transfer, _doubt(transfer, option, brief), rows, generator) * _in_unit(laws.fit),
         unique_tokens=None if "unique_tokens" in at else brief.unique_tokens,
-        caveats=(transfer.caveat,) if transfer.caveat else (),
     )
 
 

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kleiber.cost import Shape
 from kleiber.cost.families import options
+from kleiber.laws.parameter import badge
 from kleiber.plan.architecture import infeasible, pricing
 from kleiber.plan.architecture.answer import Costs, LifePlan, Offer
 from kleiber.plan.architecture.brief import Brief, brief
@@ -27,6 +29,7 @@ from kleiber.plan.architecture.candidates import Candidates, Demand, candidates
 from kleiber.plan.architecture.choose import Choice, Decision, decide
 from kleiber.plan.architecture.loans import Laws, quality
 from kleiber.plan.architecture.shapes import counts, shapes_of
+from kleiber.plan.architecture.training import Training, efficiencies, training
 from kleiber.plan.architecture.weights import weighted
 from kleiber.plan.result import Amount, Interval, amount
 
@@ -61,11 +64,27 @@ def plan_life(
     wish = brief(**_with_vocabulary(asked, fit))
     laws = Laws(fits=(fit, *also), shares=weighted((fit, *also)), own=dict(family_fits or {}))
     seed = fit.seed if seed is None else seed
+    found, decision = _decided(wish, laws, seed)
+    if wish.devices is not None and wish.hardware is not None and "training_efficiency" not in asked:
+        first = [_first(found[choice.option], choice.index) for choice in decision.choices]
+        wish = replace(wish, family_efficiency=efficiencies(first, wish))
+        found, decision = _decided(wish, laws, seed)
+    return _answer(wish, laws, seed, found, decision, level, near)
+
+
+def _decided(wish: Brief, laws: Laws, seed: int) -> tuple[list[Candidates], Decision]:
+    """The candidates and the decision; raises `InputError` with the limits that conflict where there is none."""
     found = candidates_of(wish, laws, seed)
     decision = decide(found)
     if decision is None:
         raise infeasible.explain(wish, laws, seed)
-    return _answer(wish, laws, seed, found, decision, level, near)
+    return found, decision
+
+
+def _first(found: Candidates, index: int) -> tuple[str, Shape, float]:
+    """(family, shape, tokens at the point estimate) of one candidate."""
+    tokens = float(np.ravel(found.take(np.array([index])).tokens(slice(0, 1)))[0])
+    return found.shapes.option.family, found.shapes.build(index), tokens
 
 
 def candidates_of(wish: Brief, laws: Laws, seed: int, thin: int = 1) -> list[Candidates]:
@@ -137,7 +156,8 @@ def _offer(wish: Brief, found: Candidates, choice: Choice, decision: Decision, l
     with np.errstate(invalid="ignore"):
         loss_K = one.loss(every, one.tokens(every))[:, 0]
     loss_K = np.where(np.isfinite(tokens_K), loss_K, np.nan)
-    excess_K = choice.objective_K - decision.winner.objective_K
+    with np.errstate(invalid="ignore"):  # neither can be built in such a draw
+        excess_K = choice.objective_K - decision.winner.objective_K
     params = float(one.shapes["params"][0])
     shape = one.shapes.build(0)
     return Offer(
@@ -149,13 +169,32 @@ def _offer(wish: Brief, found: Candidates, choice: Choice, decision: Decision, l
         loss=amount(loss_K[0], loss_K[1:], level),
         objective=amount(choice.objective_K[0], choice.objective_K[1:], level),
         excess=amount(excess_K[0], excess_K[1:], level) if choice is not decision.winner else Amount(value=0.0),
-        costs=_costs(wish, one, float(tokens_K[0])),
+        costs=replace(_costs(wish, one, float(tokens_K[0])), layout=_layout(wish, shape, float(tokens_K[0]))),
         binding=_binding(wish, one),
         probability_best=choice.probability_best,
-        probability_ahead=float(np.mean(excess_K[1:] < 0)) if len(excess_K) > 1 else float(excess_K[0] < 0),
+        probability_ahead=float(
+            np.mean((choice.objective_K < decision.winner.objective_K)[-max(1, len(excess_K) - 1) :])
+        ),
         expected_regret=float(choice.regret_K[1:].mean()) if len(choice.regret_K) > 2 else None,
-        caveats=one.quality.caveats,
+        caveats=_borrowed(one, float(tokens_K[0])),
     )
+
+
+def _layout(wish: Brief, shape: Shape, tokens: float) -> Training | None:
+    """How the shape is trained on the brief's devices, where there is a number of them."""
+    if wish.devices is None or wish.hardware is None or not np.isfinite(tokens):
+        return None
+    return training(shape, tokens, wish)
+
+
+def _borrowed(one: Candidates, tokens: float) -> tuple[str, ...]:
+    """What was borrowed for this offer, with how far outside its range it is used."""
+    transfer = one.quality.transfer
+    if not transfer.caveat:
+        return ()
+    at = {"params": float(one.shapes["active"][0]), "tokens": tokens, "experts": float(one.shapes.option.expansion)}
+    beyond = badge(transfer.extrapolation(at))
+    return (f"{transfer.caveat} Here it is {beyond}." if beyond else transfer.caveat,)
 
 
 def _costs(wish: Brief, one: Candidates, tokens: float) -> Costs:
@@ -217,8 +256,10 @@ def _caveats(wish: Brief, laws: Laws, offers: Sequence[Offer]) -> tuple[str, ...
     if laws.fit.runs.conventions.get("params", "unknown") == "unknown":
         notes.append("The runs do not say whether their params include embeddings; they are taken to.")
     if wish.hardware is not None:
+        mfu = ", ".join(f"{100 * wish.mfu(offer.family):.0f} % ({offer.family})" for offer in offers)
+        worked_out = "work out at" if wish.family_efficiency else "assume"
         notes.append(
-            f"Times assume {100 * wish.training_efficiency:.0f} % of peak in training, {100 * wish.prefill_efficiency:.0f} % in "
+            f"Times {worked_out} {mfu} of peak in training, and assume {100 * wish.prefill_efficiency:.0f} % in "
             f"prefill, {100 * wish.bandwidth_efficiency:.0f} % of bandwidth in decoding, and devices of a replica that talk "
             "for free."
         )

@@ -14,7 +14,7 @@ Legend: K rows (the point estimate, then B draws), M shapes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,6 @@ class Quality:
     transfer: Transfer
     offset_K: Array
     unique_tokens: float | None = None
-    caveats: tuple[str, ...] = field(default=())
 
     @property
     def rows(self) -> int:

@@ -25,7 +25,7 @@ from kleiber.plan.architecture.brief import Brief
 from kleiber.plan.architecture.budgets import BOUNDS, DAY, HOUR, JOULES_PER_KWH
 from kleiber.plan.architecture.candidates import LEAST_RATIO, OBJECTIVE_USE
 from kleiber.plan.architecture.quality import Quality, worth
-from kleiber.plan.architecture.serving import memory_limit, touched
+from kleiber.plan.architecture.serving import STATE_BYTES, USABLE, memory_limit, touched
 from kleiber.plan.architecture.shapes import Shapes
 from kleiber.plan.program import Solution, conflict, solve
 from kleiber.plan.question import Limit, Question
@@ -227,7 +227,7 @@ def use(name: str, shapes: Shapes, brief: Brief, serving: Serving) -> Sum:
         "days": 1 / ((brief.devices or 1) * DAY),
     }[name]
     peak = device.peak(brief.precision)
-    found = Sum().count(counted["train_flops"], factor / (peak * brief.training_efficiency), tokens=1)
+    found = Sum().count(counted["train_flops"], factor / (peak * brief.mfu(shapes.option.family)), tokens=1)
     if demand and name in ("cost", "energy"):
         found.count(counted["prefill_flops"], factor * demand * (1 - share) / (peak * brief.prefill_efficiency))
         found.add(factor * demand * share, step=1)
@@ -244,6 +244,10 @@ def _device_limits(shapes: Shapes, brief: Brief, serving: Serving) -> list[Limit
         found.append(held.limit("memory", memory * serving.devices, "bytes", "memory of the serving devices"))
     if device is None:
         return found
+    if brief.devices is not None:
+        states = Sum().count(counted["total"], STATE_BYTES)
+        room = USABLE * device.memory * brief.devices
+        found.append(states.limit("training memory", room, "bytes", "memory of the training devices"))
     arithmetic = 1 / (device.peak(brief.precision) * brief.prefill_efficiency)
     reading = 1 / (device.bandwidth * brief.bandwidth_efficiency)
     routed = touched(shapes.option.expansion, int(serving.batch))

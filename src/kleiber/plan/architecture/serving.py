@@ -24,6 +24,7 @@ DEVICES = (1, 2, 4, 8, 16, 32, 64)
 BATCHES = tuple(2**power for power in range(11))
 USABLE = 0.9  # of a device's memory
 WORTHWHILE = 0.9  # of the device-seconds per token, for a replica of twice the devices
+STATE_BYTES = 16.0  # of weights, gradients and Adam per param in training, if nothing is held twice
 COLUMNS = ("devices", "batch", "ttft_s", "tpot_s", "memory_bytes", "prefill_s", "decode_s")
 
 

@@ -62,6 +62,13 @@ def built(offer: Offer) -> str:
     pieces += [
         f"state {part.state} in {part.heads} heads of {part.head_width}" for part in parts if isinstance(part, Mamba2)
     ]
+    if offer.costs.layout is not None and offer.costs.layout.layout is not None:
+        spread = offer.costs.layout.layout
+        degrees = {"data": spread.data, "tensor": spread.tensor, "pipeline": spread.pipeline, "context": spread.context,
+                   "expert": spread.expert}  # fmt: skip
+        pieces.append(
+            "trained " + " x ".join(f"{size} {name}" for name, size in degrees.items() if size > 1) + " parallel"
+        )
     heads = next((part for part in parts if hasattr(part, "kv_heads")), None)
     if heads is not None:
         pieces.append(f"{heads.heads} heads of {heads.head_width}, {heads.kv_heads} of keys")  # type: ignore[union-attr]
