@@ -21,12 +21,13 @@ from kleiber.quantity import show
 
 BATCHES = (1.0, 32.0, 1024.0)
 OPTIONS = {
-    "flops": "--flops", "training memory": "--devices", "cost": "--max-cost", "days": "--deadline-days", "gpu_hours": "--max-gpu-hours", "ttft": "--max-ttft-ms",
-    "tpot, reading": "--max-tpot-ms", "tpot, computing": "--max-tpot-ms", "loss": "--loss-target", "memory": "--max-memory-gb",
+    "flops": "--flops", "cost": "--max-cost", "days": "--deadline-days", "gpu_hours": "--max-gpu-hours",
+    "ttft": "--max-ttft-ms", "tpot, reading": "--max-tpot-ms", "tpot, computing": "--max-tpot-ms", "loss": "--loss-target",
+    "memory": "--max-memory-gb", "training memory": "--devices",
 }  # fmt: skip
 FIELDS = {
-    "--flops": "flops", "--devices": "devices", "--max-cost": "max_cost", "--deadline-days": "deadline_days", "--max-gpu-hours": "max_gpu_hours",
-    "--max-ttft-ms": "max_ttft_ms", "--max-tpot-ms": "max_tpot_ms", "--max-memory-gb": "max_memory_gb",
+    "--flops": "flops", "--max-cost": "max_cost", "--deadline-days": "deadline_days", "--max-gpu-hours": "max_gpu_hours",
+    "--max-ttft-ms": "max_ttft_ms", "--max-tpot-ms": "max_tpot_ms", "--max-memory-gb": "max_memory_gb", "--devices": "devices",
 }  # fmt: skip
 
 
