@@ -149,7 +149,7 @@ def settle(
     """
     if not (math.isfinite(loss) and loss > 0):
         raise InputError("the loss must be a positive number", found=loss)
-    read_ledger(path)
+    _must_be_there(path)
     standing: list[tuple[Entry, Settlement | None]] = []
 
     def compose(known: Chain) -> Mapping[str, Any]:
@@ -192,10 +192,14 @@ class _AlreadySettled(Exception):  # noqa: N818 - it leaves the ledger as it is
 
 def read_ledger(path: str | Path) -> Ledger:
     """The ledger at `path`. Lines that do not stand are faults; raises `InputError` for another kind of file."""
-    if not Path(path).exists():
-        remedy = "kleiber forecast ... --record " + str(path)
-        raise InputError("there is no ledger of this name", where=str(path), remedy=remedy)
+    _must_be_there(path)
     return _ledger(chain.read(path, SCHEMA), str(path))
+
+
+def _must_be_there(path: str | Path) -> None:
+    if not Path(path).exists():
+        remedy = f"kleiber forecast ... --record {path}"
+        raise InputError("there is no ledger of this name", where=str(path), remedy=remedy)
 
 
 def _ledger(known: Chain, path: str) -> Ledger:
