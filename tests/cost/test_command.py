@@ -34,6 +34,7 @@ def test_contract(name: str) -> None:
     assert found["versions"].keys() >= {"kleiber"}
     assert found["serving"] is None
     assert found["training_memory"] is None
+    assert found["training_step"] is None
 
 
 def test_exact_numbers() -> None:
@@ -130,3 +131,59 @@ def test_bad_input(words: tuple[str, ...], says: str) -> None:
         assert says in result.stderr
         assert "Traceback" not in result.stderr
         assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_training_step() -> None:
+    words = ("llama-3-70b", "--context", 8192, "--hardware", "h100", "--devices", 256, "--batch-tokens", "4M")
+    found = answered(*words)
+    step, spread = found["training_step"], found["training_step"]["layout"]
+    assert step["devices"] == spread["devices"] == 256
+    assert spread["data"] * spread["tensor"] * spread["pipeline"] * spread["context"] == 256
+    assert step["searched"]
+    assert 0.3 < step["mfu"] <= step["hfu"] < 0.8
+    assert step["mfu"] == pytest.approx(
+        found["flops"]["train_per_token"] * step["tokens"] / (989e12 * 256 * step["seconds"])
+    )
+    assert found["training_memory"]["total_bytes"] <= 72e9
+    price = found["serving"]["hardware"]["price"]
+    assert step["usd_per_billion_tokens"] == pytest.approx(256 * price / 3600 * step["seconds"] / step["tokens"] * 1e9)
+    assert answered(*words) == found
+    fp8 = answered(*words, "--precision", "fp8")["training_step"]
+    assert fp8["seconds"] < step["seconds"]
+
+
+def test_a_training_step_by_a_layout_of_ones_own() -> None:
+    words = ("llama-3-8b", "--context", 8192, "--hardware", "h100", "--batch-tokens", 128 * 8192)
+    found = answered(*words, "--layout", "data=8,zero=3", "--recompute", "full")["training_step"]
+    assert not found["searched"]
+    assert (found["devices"], found["layout"]["zero"], found["layout"]["recompute"]) == (8, 3, "full")
+    assert (found["micro_batches"], found["tokens"]) == (16, 128 * 8192)
+    chunks = answered(*words, "--layout", "pipeline=4,virtual=2")["training_step"]["layout"]
+    assert (chunks["schedule"], chunks["virtual"]) == ("interleaved", 2)
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    result = invoke("cost", "llama-3-405b", "--hardware", "h100", "--devices", 16, "--batch-tokens", "4M")
+    assert result.exit_code == 1
+    said = " ".join(result.output.split())
+    assert "does not fit on 16 x h100" in said
+    assert "times the 72 GB there are" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--batch-tokens", "1M"), "a training step needs a device"),
+        (("--batch-tokens", "1M", "--hardware", "h100"), "a training step needs devices"),
+        (("--batch-tokens", "1M", "--hardware", "h100", "--devices", 8, "--layout", "data=4"), "for another number"),
+        (("--batch-tokens", "much", "--hardware", "h100", "--devices", 8), "--batch-tokens"),
+        (("--batch-tokens", "100", "--hardware", "h100", "--devices", 8), "at least one sequence"),
+        (("--batch-tokens", "nan", "--hardware", "h100", "--devices", 8), "--batch-tokens"),
+        (("--batch-tokens", "28672", "--hardware", "h100", "--layout", "data=4"), "fill the micro-batches evenly"),
+    ],
+)
+def test_bad_training_steps(words: tuple[object, ...], says: str) -> None:
+    result = invoke("cost", "llama-3-8b", *words)
+    assert result.exit_code == 2, result.output
+    assert says in " ".join(result.stderr.split())
+    assert "Traceback" not in result.output
