@@ -40,6 +40,8 @@ class Brief:
 
     The three efficiencies are the parts of peak that training, prefill and memory reach; `family_efficiency` is that of training
     where the layout of a family on `devices` was worked out.
+
+    `open_ended`: training may go without a bound, as along a frontier.
     """
 
     objective: str = "loss"
@@ -66,6 +68,7 @@ class Brief:
     prefill_efficiency: float = 0.5
     bandwidth_efficiency: float = 0.7
     family_efficiency: Mapping[str, float] = field(default_factory=dict)
+    open_ended: bool = False
     at: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -97,7 +100,7 @@ class Brief:
             raise InputError("the least time needs the number of devices", remedy="say --devices 1024")
         if self.objective != "loss" and self.loss_target is None:
             raise InputError(f"the least {self.objective} needs a loss to reach", remedy="say --loss-target 2.0")
-        if self.objective == "loss" and not any((self.flops, self.max_cost, self.deadline_days, self.max_gpu_hours)):
+        if self.objective == "loss" and not self.open_ended and not self.bounded:
             raise InputError(
                 "nothing bounds the training run",
                 remedy="give a budget: --flops, --max-cost, --max-gpu-hours, or --deadline-days with --devices",
@@ -106,6 +109,11 @@ class Brief:
     def mfu(self, family: str) -> float:
         """The part of peak that training reaches: of the family where it was worked out, else as assumed."""
         return self.family_efficiency.get(family, self.training_efficiency)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether anything bounds the training run."""
+        return any((self.flops, self.max_cost, self.deadline_days, self.max_gpu_hours))
 
     @property
     def mean_context(self) -> int:
@@ -126,7 +134,7 @@ class Brief:
                 value = value.low if value.certain else [value.low, value.high]
             if isinstance(value, Hardware):
                 value = value.name
-            if value is not None:
+            if value is not None and entry.name != "open_ended":
                 found[entry.name] = dict(value) if isinstance(value, Mapping) else value
         return found | {"families": list(self.families)}
 

@@ -144,7 +144,7 @@ def _answer(
         extrapolation_decades=flops_only.decades(best.costs.training["flops"], largest),
         level=level,
         loss_unit=flops_only.loss_unit(point),
-        caveats=_caveats(wish, laws, offers),
+        caveats=caveats(wish, laws, {offer.family: offer.caveats for offer in offers}),
         provenance=flops_only.provenance(point),
     )
 
@@ -247,10 +247,9 @@ def _regret(winner: Choice, level: float) -> Amount | None:
     return amount(float(winner.regret_K[1:].mean()), winner.regret_K[1:], level) if len(winner.regret_K) > 2 else None
 
 
-def _caveats(wish: Brief, laws: Laws, offers: Sequence[Offer]) -> tuple[str, ...]:
-    notes = []
-    for offer in offers:
-        notes += [f"{offer.family}: {caveat}" for caveat in offer.caveats]
+def caveats(wish: Brief, laws: Laws, said: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """What must be said of an answer, and of every family in it: `said`, by family."""
+    notes = [f"{family}: {caveat}" for family, those in said.items() for caveat in those]
     if laws.draws < 2:
         notes.append("The fit has no draws, so nothing here has an interval: fit with --bootstrap 4000.")
     if laws.fit.runs.conventions.get("params", "unknown") == "unknown":
@@ -265,7 +264,7 @@ def _caveats(wish: Brief, laws: Laws, offers: Sequence[Offer]) -> tuple[str, ...
         )
     if wish.unique_tokens is not None and "unique_tokens" not in laws.fit.law.inputs:
         notes.append("Repeated tokens count for what Muennighoff et al. 2023 found them to be worth.")
-    if any(offer.family in ("ssm", "hybrid") for offer in offers) and wish.context > 8192:
+    if any(family in ("ssm", "hybrid") for family in said) and wish.context > 8192:
         notes.append(
             f"No law says what a context of {wish.context:,} does to the quality of a "
             "state space: its cost is planned, its recall is not."

@@ -47,6 +47,21 @@ def serve(shapes: Shapes, brief: Brief) -> Shapes:
     return shapes.with_columns(**best)
 
 
+def by_batch(shapes: Shapes, brief: Brief) -> dict[str, Array]:
+    """For every batch the smallest replica that keeps the limits, never more devices than where the tokens are cheapest.
+
+    The columns are those of `serve`, (batches, M), infinite where a batch cannot be served; the cheapest of them is `serve`'s.
+    """
+    most_M = serve(shapes, brief)["devices"]
+    found = {name: np.full((len(BATCHES), len(shapes)), np.inf) for name in COLUMNS}
+    for place, batch in enumerate(BATCHES):
+        row = {name: column[place] for name, column in found.items()}
+        for devices in reversed(DEVICES):
+            one = _one(shapes, brief, devices, batch)
+            _put(row, one, _kept(one, brief) & (devices <= most_M) & np.isfinite(most_M))
+    return found
+
+
 def _put(into: dict[str, Array], found: dict[str, Array], where: NDArray[np.bool_]) -> None:
     for name, column in into.items():
         column[where] = np.broadcast_to(found[name], where.shape)[where]
