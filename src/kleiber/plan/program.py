@@ -1,29 +1,27 @@
 """The plan as a geometric program: any number of variables and limits, solved to a certificate by an interior-point method.
 
-The way the data takes: posynomial objective + limits -> CVXPY in geometric form -> Clarabel -> optimum and dual variables.
+The way the data takes: posynomial objective + limits -> logarithms (`cones`) -> Clarabel -> optimum and dual variables.
 The one idea: in logarithms the program is convex, so its optimum is global, and the dual variable of a limit is its
 shadow price: d ln(objective) / d ln(bound). An infeasible question is answered by the program that relaxes every limit
 by one common factor: the limits that are tight in it are the ones that conflict.
 
-Source: Boyd, Kim, Vandenberghe, Hassibi (2007), "A tutorial on geometric programming", sections 2, 3.3 and 5.1;
-Agrawal, Diamond, Boyd (2019), "Disciplined geometric programming".
+Source: Boyd, Kim, Vandenberghe, Hassibi (2007), "A tutorial on geometric programming", sections 2, 3.3 and 5.1.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kleiber.laws.posynomial import Posynomial
+from kleiber.plan import cones
 from kleiber.plan.question import Limit, Question
 
 Array = NDArray[np.float64]
-TOLERANCE = 1e-12  # of Clarabel
 NEGLIGIBLE = 1e-7  # a dual variable below this is zero
 
 
@@ -59,24 +57,18 @@ def solve(objective: Posynomial, question: Question) -> Solution:
     >>> f"{found.values['params']:.3e} {found.objective:.4f} {found.prices['flops']:.4f}"
     '7.225e+10 1.9744 -0.0142'
     """
-    import cvxpy
-
     _check(objective)
     constant, varying = _split(objective)
     names = sorted({*varying.inputs, *(name for limit in question.limits for name in limit.usage.inputs)})
-    variables = {name: cvxpy.Variable(pos=True, name=name) for name in names}
-    # The floor of the law is left out: it moves no optimum, and without it the program is better conditioned.
-    value = _expression(varying, variables, 1.0)
-    constraints = [_expression(limit.usage, variables, limit.bound) <= 1 for limit in question.limits]
-    problem = cvxpy.Problem(cvxpy.Minimize(value), constraints)
-    status = _run(problem)
+    # The floor of the law is left out: it moves no optimum, and without it the program is better conditioned. The last column
+    # is ln of what the rest is below, which is to be least.
+    rows = [_logs(varying, names, giving=True), *(_limit_logs(limit, names) for limit in question.limits)]
+    status, start, duals = cones.minimise(_last(len(names) + 1), rows)
     if status == "infeasible":
         return conflict(question)
     if status == "unbounded" or _falls_for_ever(varying, question.limits, names):
         return Solution(status="unbounded", values={}, objective=constant, prices={})
-    start = np.log([_number(variables[name].value) for name in names])
-    duals = np.array([_number(constraint.dual_value) for constraint in constraints])
-    point, duals, residual = _polish(varying, question.limits, names, start, duals)
+    point, duals, residual = _polish(varying, question.limits, names, start[:-1], duals[1:])
     values = dict(zip(names, np.exp(point).tolist(), strict=True))
     total = float(objective.value(values))
     share = (total - constant) / total
@@ -96,18 +88,6 @@ def _falls_for_ever(objective: Posynomial, limits: tuple[Limit, ...], names: lis
     rows_TV = np.vstack([falling_TV, *(_exponents(limit.usage, names) for limit in limits)])
     best = linprog(falling_TV.sum(axis=0), A_ub=rows_TV, b_ub=np.zeros(len(rows_TV)), bounds=(-1, 1))
     return bool(best.fun < -1e-9)
-
-
-def _run(problem: Any) -> str:
-    with warnings.catch_warnings():
-        # CVXPY warns where the last digits asked for were not reached; the tests hold the result to 1e-6.
-        warnings.simplefilter("ignore")
-        problem.solve(
-            gp=True, solver="CLARABEL", tol_gap_abs=TOLERANCE, tol_gap_rel=TOLERANCE, tol_feas=TOLERANCE, max_iter=300
-        )
-    status = str(problem.status).removesuffix("_inaccurate")
-    assert status in ("optimal", "infeasible", "unbounded"), status
-    return status
 
 
 def _polish(
@@ -174,31 +154,32 @@ def conflict(question: Question, *, fixed: Collection[str] = ()) -> Solution:
 def _phase_one(question: Question, giving: list[str]) -> tuple[float, dict[str, float]]:
     """The least factor on the bounds of `giving` that makes the question feasible, and the dual variable of every limit;
     infinite where no factor does."""
-    import cvxpy
-
     names = sorted({name for limit in question.limits for name in limit.usage.inputs})
-    variables = {name: cvxpy.Variable(pos=True, name=name) for name in names}
-    factor = cvxpy.Variable(pos=True, name="relax")
-    constraints = [
-        _expression(limit.usage, variables, limit.bound) <= (factor if limit.name in giving else 1.0)
-        for limit in question.limits
-    ]
-    if _run(cvxpy.Problem(cvxpy.Minimize(factor), constraints)) != "optimal":
+    rows = [_limit_logs(limit, names, giving=limit.name in giving) for limit in question.limits]
+    status, found, duals = cones.minimise(_last(len(names) + 1), rows)
+    if status != "optimal":
         return float("inf"), {}
-    duals = [_number(constraint.dual_value) for constraint in constraints]
-    return _number(factor.value), {limit.name: dual for limit, dual in zip(question.limits, duals, strict=True)}
+    return float(np.exp(found[-1])), {
+        limit.name: float(dual) for limit, dual in zip(question.limits, duals, strict=True)
+    }
 
 
-def _expression(posynomial: Posynomial, variables: dict[str, Any], scale: float) -> Any:
-    """posynomial / scale in CVXPY; a term is exp(ln(coefficient / scale)) so that no number overflows."""
-    terms = []
-    for coefficient, exponents_I in zip(posynomial.coefficients_T, posynomial.exponents_TI, strict=True):
-        term: Any = float(np.exp(np.log(coefficient) - np.log(scale)))
-        for name, exponent in zip(posynomial.inputs, exponents_I, strict=True):
-            if exponent:
-                term = term * variables[name] ** float(exponent)
-        terms.append(term)
-    return sum(terms[1:], terms[0])
+def _logs(posynomial: Posynomial, names: list[str], *, bound: float = 1.0, giving: bool = False) -> cones.Logs:
+    """posynomial <= bound in logarithms, with one more column: the factor on the bound, where it gives way."""
+    exponents_TV = _exponents(posynomial, names)
+    last_T1 = np.full((len(exponents_TV), 1), -1.0 if giving else 0.0)
+    return cones.Logs(
+        slope_TV=np.hstack([exponents_TV, last_T1]), height_T=np.log(posynomial.coefficients_T) - np.log(bound)
+    )
+
+
+def _limit_logs(limit: Limit, names: list[str], *, giving: bool = False) -> cones.Logs:
+    return _logs(limit.usage, names, bound=limit.bound, giving=giving)
+
+
+def _last(columns: int) -> Array:
+    """The objective that is the last column."""
+    return np.eye(columns)[-1]
 
 
 def _exponents(posynomial: Posynomial, names: list[str]) -> Array:
@@ -206,11 +187,6 @@ def _exponents(posynomial: Posynomial, names: list[str]) -> Array:
     exponents_TV = np.zeros((len(posynomial.coefficients_T), len(names)))
     exponents_TV[:, [names.index(name) for name in posynomial.inputs]] = posynomial.exponents_TI
     return exponents_TV
-
-
-def _number(value: Any) -> float:
-    """What CVXPY leaves in a variable or a dual after a solve, as a number."""
-    return float(np.max(value))
 
 
 def _split(objective: Posynomial) -> tuple[float, Posynomial]:
