@@ -46,9 +46,9 @@ class Life:
     max_memory_gb: Annotated[Text, typer.Option(metavar="GB", help="Per device that serves.")] = None
     max_ttft_ms: Annotated[Text, typer.Option(metavar="MS", help="Time to the first token after a full prompt.")] = None
     max_tpot_ms: Annotated[Text, typer.Option(metavar="MS", help="Time per token written, at the full context.")] = None
-    unique_tokens: Annotated[Text, typer.Option(metavar="QUANTITY", help="Tokens there are before data repeats.")] = (
-        None
-    )
+    unique_tokens: Annotated[
+        Text, typer.Option(metavar="QUANTITY", help="Before data repeats; 200B:1,2T:0.6 for tiers of lesser worth.")
+    ] = None
     max_cost: Annotated[Text, typer.Option(metavar="USD", help="For training and serving together.")] = None
     max_gpu_hours: Annotated[Text, typer.Option(metavar="HOURS", help="Device-hours of training.")] = None
     deadline_days: Annotated[Text, typer.Option(metavar="DAYS", help="Of training, on --devices.")] = None

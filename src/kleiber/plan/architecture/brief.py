@@ -13,11 +13,12 @@ from typing import Any
 from kleiber.cost import FAMILIES, Hardware, bytes_of, find_hardware
 from kleiber.errors import InputError, did_you_mean
 from kleiber.plan.architecture.spread import Spread
+from kleiber.plan.architecture.supply import Supply
 from kleiber.quantity import read
 
 OBJECTIVES = {"loss": "nats", "money": "USD", "time": "days", "energy": "kWh"}
 NUMBERS = (
-    "flops", "loss_target", "max_memory_gb", "max_ttft_ms", "max_tpot_ms", "unique_tokens", "max_cost", "deadline_days",
+    "flops", "loss_target", "max_memory_gb", "max_ttft_ms", "max_tpot_ms", "max_cost", "deadline_days",
     "max_gpu_hours",
 )  # fmt: skip
 PARTS = ("output_share", "training_efficiency", "prefill_efficiency", "bandwidth_efficiency")
@@ -36,7 +37,7 @@ class Brief:
     model's life, of which `output_share` are written; sequences grow to `context` tokens, so they are half as long on average,
     while memory and latency are taken at the full length. `max_memory_gb`: per serving device; `max_ttft_ms`: until the first
     token after a prompt of `context`; `max_tpot_ms`: per token written. `unique_tokens`: how many there are before data
-    repeats. `prices` and `serve_tokens` may be ranges, 1T..4T.
+    repeats, or tiers of them with what they are worth, 200B:1,2T:0.6. `prices` and `serve_tokens` may be ranges, 1T..4T.
 
     The three efficiencies are the parts of peak that training, prefill and memory reach; `family_efficiency` is that of training
     where the layout of a family on `devices` was worked out.
@@ -61,7 +62,7 @@ class Brief:
     max_cost: float | None = None
     max_gpu_hours: float | None = None
     deadline_days: float | None = None
-    unique_tokens: float | None = None
+    unique_tokens: Supply | None = None
     vocabulary: int = USUAL_VOCABULARY
     precision: str = "bf16"
     training_efficiency: float = 0.4
@@ -132,6 +133,8 @@ class Brief:
             value = getattr(self, entry.name)
             if isinstance(value, Spread):
                 value = value.low if value.certain else [value.low, value.high]
+            if isinstance(value, Supply):
+                value = [{"unique_tokens": tier.unique_tokens, "worth": tier.worth} for tier in value.tiers]
             if isinstance(value, Hardware):
                 value = value.name
             if value is not None and entry.name != "open_ended":
@@ -163,6 +166,8 @@ def brief(**asked: Any) -> Brief:
             given[name] = Spread.of(given[name], name, zero=zero)
     if isinstance(given.get("hardware"), str):
         given["hardware"] = find_hardware(given["hardware"])
+    if "unique_tokens" in given:
+        given["unique_tokens"] = Supply.of(given["unique_tokens"])
     device = given.get("hardware")
     if device is not None and device.price is not None:
         given.setdefault("price", Spread(low=device.price, high=device.price))

@@ -97,7 +97,7 @@ def quality(option: Option, laws: Laws, brief: Brief, generator: np.random.Gener
     transfer = dense_transfer() if itself else borrowed(option)
     at = dict(brief.at)
     if brief.unique_tokens is not None and any("unique_tokens" in fit.law.inputs for fit in fits):
-        at["unique_tokens"] = brief.unique_tokens
+        at["unique_tokens"] = brief.unique_tokens.unique_tokens
     if knows:
         at["experts"] = float(option.expansion)
     counts = _split(rows - 1, shares)
@@ -106,7 +106,7 @@ def quality(option: Option, laws: Laws, brief: Brief, generator: np.random.Gener
         shares=shares,
         transfer=transfer,
         offset_K=_offset(transfer, _doubt(transfer, option, brief), rows, generator) * _in_unit(laws.fit),
-        unique_tokens=None if "unique_tokens" in at else brief.unique_tokens,
+        supply=None if "unique_tokens" in at else brief.unique_tokens,
     )
 
 

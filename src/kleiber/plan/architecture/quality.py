@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kleiber.laws.transfer import Transfer
+from kleiber.plan.architecture.supply import Supply
 from kleiber.plan.surface import Surface
 
 Array = NDArray[np.float64]
-REPEATS = 15.387756  # after which data is nearly spent; huggingface/datablations, parametric_fit.ipynb
 BISECTIONS = 60
 MOST_TOKENS = 1e18
 
@@ -33,24 +33,28 @@ class Quality:
     """Loss of an option's shapes under `surfaces`, whose rows follow one another; row 0 of each is its point estimate.
 
     `shares`: the weight of each surface; its part of the draws is in proportion already. `offset_K` is added to the loss;
-    `unique_tokens`: how many tokens there are before they repeat (None: as many as one likes).
+    `supply`: the data there is (None: as much as one likes, all alike).
     """
 
     surfaces: tuple[Surface, ...]
     shares: tuple[float, ...]
     transfer: Transfer
     offset_K: Array
-    unique_tokens: float | None = None
+    supply: Supply | None = None
 
     @property
     def rows(self) -> int:
         """K: the point estimate and all draws."""
         return len(self.offset_K)
 
+    def effective(self, tokens: Array) -> Array:
+        """What tokens seen are worth in fresh ones."""
+        return tokens if self.supply is None else self.supply.worth(tokens)
+
     def loss(self, params_M: Array, tokens_KM: Array, rows: slice = slice(None)) -> Array:
         """Loss (K, M) of shapes of `params_M` trained on `tokens_KM`, (M,) or (K, M), at some of the rows."""
         params_M = self.transfer.params(params_M)
-        tokens_KM = self.transfer.tokens(worth(tokens_KM, self.unique_tokens))
+        tokens_KM = self.transfer.tokens(self.effective(tokens_KM))
         chosen = range(*rows.indices(self.rows))
         pieces, begin = [], 1
         with_point = 0 in chosen
@@ -85,7 +89,7 @@ class Quality:
                 needed = (coefficient_K / (target - rest)) ** (1 / exponent_K)
             needed = np.where(target > rest, needed, np.inf)
             raw = (needed / self.transfer.tokens_factor) ** (1 / self.transfer.tokens_power)
-            return seen(raw, self.unique_tokens)
+            return raw if self.supply is None else self.supply.seen(raw)
         return self._bisect(params_M, target, rows)
 
     def _bisect(self, params_M: Array, target: float, rows: slice) -> Array:
@@ -104,36 +108,6 @@ class Quality:
         whole_KM = np.ones((self.rows, len(params_M)))
         whole_KM[rows] = tokens_KM
         return self.loss(params_M, whole_KM, rows)
-
-
-def worth(tokens: Array, unique: float | None) -> Array:
-    """What `tokens` seen are worth when only `unique` of them differ.
-
-    U + U R (1 - exp(-(D/U - 1)/R)) beyond U, R = 15.4.
-
-    Source: Muennighoff et al. (2023, arXiv 2305.16264), equation 5.
-
-    >>> [round(float(worth(np.array(float(epochs)), 1.0)), 3) for epochs in (1, 2, 4, 7, 16, 40)]
-    [1.0, 1.968, 3.726, 5.969, 10.583, 15.168]
-    """
-    if unique is None:
-        return tokens
-    repeats = np.maximum(tokens / unique - 1.0, 0.0)
-    return np.minimum(tokens, unique) - unique * REPEATS * np.expm1(-repeats / REPEATS)
-
-
-def seen(worth_of: Array, unique: float | None) -> Array:
-    """The tokens to see for `worth_of` effective ones: the inverse of `worth`; infinite beyond what repeats can be worth.
-
-    >>> round(float(seen(np.array(15.168), 1.0)), 1)
-    40.0
-    """
-    if unique is None:
-        return worth_of
-    spent = (worth_of / unique - 1.0) / REPEATS
-    with np.errstate(divide="ignore", invalid="ignore"):
-        repeated = unique * (1.0 - REPEATS * np.log1p(-np.clip(spent, 0.0, 1.0)))
-    return np.where(spent <= 0, worth_of, np.where(spent < 1, repeated, np.inf))
 
 
 def _some(tokens_KM: Array, rows: slice) -> Array:

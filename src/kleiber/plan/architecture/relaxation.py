@@ -24,7 +24,7 @@ from kleiber.laws.posynomial import Posynomial
 from kleiber.plan.architecture.brief import Brief
 from kleiber.plan.architecture.budgets import BOUNDS, DAY, HOUR, JOULES_PER_KWH
 from kleiber.plan.architecture.candidates import LEAST_RATIO, OBJECTIVE_USE
-from kleiber.plan.architecture.quality import Quality, worth
+from kleiber.plan.architecture.quality import Quality
 from kleiber.plan.architecture.serving import STATE_BYTES, USABLE, memory_limit, touched
 from kleiber.plan.architecture.shapes import Shapes
 from kleiber.plan.program import Solution, conflict, solve
@@ -151,7 +151,7 @@ def tangent_loss(shapes: Shapes, quality: Quality, at: Array) -> Posynomial:
     to_width = sum(share * p for share, (_, p, _) in zip(size, terms, strict=True))
     to_depth = sum(share * q for share, (_, _, q) in zip(size, terms, strict=True))
     seen = np.array([tokens, tokens * (1 + 1e-6)])
-    effective = worth(seen, quality.unique_tokens)
+    effective = quality.effective(seen)
     to_tokens = float(np.log(effective[1] / effective[0]) / np.log1p(1e-6))
     params_worth = float(quality.transfer.params(np.array(params)))
     tokens_worth = float(quality.transfer.tokens(np.array(effective[0])))
