@@ -24,7 +24,10 @@ Runs = Annotated[
     str, typer.Argument(metavar="RUNS", help="A run table: CSV, Parquet, JSONL, a trainer's log or its folder.")
 ]
 FitOrRuns = Annotated[
-    str, typer.Argument(metavar="FIT", help="A fit file (kleiber fit -o), or a run table, which is fitted first.")
+    str,
+    typer.Argument(
+        metavar="FIT", help="A fit file (kleiber fit -o), a run table, which is fitted first, or a published LAW:SET."
+    ),
 ]
 
 
@@ -141,17 +144,25 @@ class Fitting(Searching):
 
 def fit_of(source: str, reading: Reading, fitting: Fitting) -> Fit:
     """The fit file at `source`, or the runs there, fitted. Options for reading or fitting contradict a fit file."""
+    from kleiber.fit.published import looks_published, published
     from kleiber.fit.store import load, looks_like_fit
 
+    if looks_published(source) and not Path(source).exists():
+        _no_surplus(source, reading.given + fitting.given)
+        return published(source)
     if not looks_like_fit(Path(source)):
         return fitting.fit(reading.table(source))
-    if surplus := reading.given + fitting.given:
+    _no_surplus(source, reading.given + fitting.given)
+    return load(source)
+
+
+def _no_surplus(source: str, given: tuple[str, ...]) -> None:
+    if given:
         raise InputError(
-            f"{surplus[0]} says how runs are read or fitted, but this is a finished fit",
+            f"{given[0]} says how runs are read or fitted, but this is a finished fit",
             where=source,
             remedy="leave the option out, or hand in the run table",
         )
-    return load(source)
 
 
 def amount(text: str, option: str) -> float:

@@ -126,10 +126,18 @@ def facts(table: RunTable) -> RunFacts:
         count=len(table),
         hash=table.hash,
         source=table.source,
-        conventions=table.conventions.to_dict(),
+        conventions=table.conventions.to_dict() | _tokenizer(table),
         ranges=table.ranges,
         steps=table.steps,
     )
+
+
+def _tokenizer(table: RunTable) -> dict[str, str]:
+    """The tokenizer of all runs, where the table names one: losses per token of two tokenizers cannot be compared."""
+    if not table.has("tokenizer"):
+        return {}
+    named = {str(name) for name in table.labels("tokenizer") if name is not None}
+    return {"tokenizer": named.pop()} if len(named) == 1 else {}
 
 
 def cluster_codes(table: RunTable, column: str) -> np.ndarray:
