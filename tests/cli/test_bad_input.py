@@ -156,6 +156,10 @@ def test_options(ladder: Path, options: tuple[str, ...], says: str) -> None:
     assert says in complaint(invoke("fit", ladder, "--bootstrap", 10, *options))
 
 
+def test_a_plan_needs_a_budget() -> None:
+    assert "--flops" in complaint(invoke("plan", "chinchilla:besiroglu-2024"))
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -165,7 +169,6 @@ def test_options(ladder: Path, options: tuple[str, ...], says: str) -> None:
         ("fit", "a", "--bootstrap", "-1"),
         ("fit", "a", "--bootstrap", "many"),
         ("fit", "a", "--seed", "-1"),
-        ("plan", "a"),
         ("nosuch",),
         ("lab", "nosuch"),
         ("chart", "a"),

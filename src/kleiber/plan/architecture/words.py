@@ -188,7 +188,7 @@ def _row(offer: Offer) -> tuple[str, ...]:
         _money(costs.serving) if costs.serving.get("flops") else "-",
         f"{replica['devices']:.0f} x {replica['memory_gb']:.0f} GB" if replica else "-",
         f"{replica['tpot_ms']:.3g}" if replica else "-",
-        _percent(offer.probability_best),
+        "-" if offer.expected_regret is None else _percent(offer.probability_best),
     )
 
 
