@@ -63,6 +63,7 @@ def test_its_efficiencies() -> None:
     assert f"the link gives {used.link:g} of" in PAGE
     assert f"the network {used.network:g}" in PAGE
     assert f"overlap hides {used.hidden:g} of" in PAGE
+    assert f"takes {1e6 * used.latency:.0f} µs for each doubling" in PAGE
 
 
 def test_the_examples_of_its_command() -> None:

@@ -81,7 +81,10 @@ def test_collectives() -> None:
     assert all_reduce(8.0, 8, 2.0) == 7.0
     assert all_to_all(8.0, 4, 2.0) == 3.0
     assert point_to_point(8.0, 2.0) == 4.0
-    assert all_gather(8.0, 1, 2.0) == all_reduce(8.0, 1, 2.0) == 0.0
+    assert all_gather(8.0, 1, 2.0, 1.0) == all_reduce(8.0, 1, 2.0, 1.0) == 0.0
+    assert all_gather(8.0, 8, 2.0, 1.0) == 3.5 + 3
+    assert all_reduce(8.0, 8, 2.0, 1.0) == 7.0 + 6
+    assert point_to_point(8.0, 2.0, 1.0) == 5.0
     assert (exposed(3.0, 2.0), exposed(2.0, 3.0)) == (1.0, 0.0)
 
 
@@ -129,7 +132,7 @@ def test_messages_by_hand() -> None:
     """Two all-reduces per block and pass; gradients once; activations to the next stage."""
     shape, s = model("llama-3-8b"), 4096
     layout = Layout(data=4, tensor=8, pipeline=4)
-    reached = Efficiency(link=0.5, network=0.5)
+    reached = Efficiency(link=0.5, network=0.5, latency=0.0)
     practice = Practice(overlap=(), efficiency=reached)
     found = step_time(shape, H100, layout, sequences=32, context=s, practice=practice)
     activation = 2 * s * 4096
@@ -144,10 +147,25 @@ def test_messages_by_hand() -> None:
     assert hidden.data == pytest.approx(found.data - found.compute / 8, rel=1e-9)
 
 
+def test_latency_by_hand() -> None:
+    """10 microseconds per doubling of the ranks and message: all-reduces, hops, and one bucket of gradients per block."""
+    shape, layout = model("llama-3-8b"), Layout(data=4, tensor=8, pipeline=4)
+
+    def step(latency: float) -> StepTime:
+        practice = Practice(overlap=(), efficiency=Efficiency(latency=latency))
+        return step_time(shape, H100, layout, sequences=32, context=4096, practice=practice)
+
+    slow, fast = step(1e-5), step(0.0)
+    assert slow.tensor - fast.tensor == pytest.approx(8 * 8 * 2 * 2 * 2 * 3 * 1e-5, rel=1e-9)
+    assert slow.pipeline - fast.pipeline == pytest.approx(8 * 2 * 1e-5, rel=1e-9)
+    assert slow.data - fast.data == pytest.approx(2 * 8 * 2 * 1e-5, rel=1e-9)
+    assert slow.compute == fast.compute
+
+
 def test_the_bubble_of_a_step() -> None:
     """(p - 1)/m of the other stages' time, and 1/v of that in chunks."""
     shape = replace(model("llama-2-7b"), vocabulary=1)
-    practice = Practice(overlap=(), efficiency=Efficiency(network=0.999))
+    practice = Practice(overlap=())
 
     def step(layout: Layout) -> StepTime:
         return step_time(shape, H100, layout, sequences=16, context=4096, practice=practice)
@@ -289,8 +307,10 @@ def test_twice_the_speed_of_everything_is_half_the_time(factor: float) -> None:
         network=factor * H100.network,
     )
     layout = Layout(data=32, tensor=2, pipeline=2, expert=8, expert_tensor=1, zero=1)
+    at_once = Practice(efficiency=Efficiency(latency=0.0))
     plain, fast = (
-        step_time(model("mixtral-8x7b"), device, layout, sequences=64, context=4096) for device in (H100, faster)
+        step_time(model("mixtral-8x7b"), device, layout, sequences=64, context=4096, practice=at_once)
+        for device in (H100, faster)
     )
     assert plain.seconds / fast.seconds == pytest.approx(factor)
     assert fast.mfu == pytest.approx(plain.mfu)

@@ -1,11 +1,11 @@
 """How long devices talk: seconds of a collective from bytes, ranks and the slower of the wires that it needs.
 
-all-gather, reduce-scatter: (r - 1)/r x bytes / speed; all-reduce: twice that; all-to-all: (r - 1)/r x the bytes one device
-sends; point to point: bytes / speed. `bytes` is the whole tensor, not a rank's part of it.
+all-gather, reduce-scatter: (r - 1)/r x bytes / speed + log2(r) x latency; all-reduce: twice that; all-to-all: the same with the
+bytes that one device sends; point to point: bytes / speed + latency. `bytes` is the whole tensor, not a rank's part of it.
 
 Ranks are numbered so that tensor parallelism is innermost, then context, experts and data, the pipeline outermost. A group
 whose members are `stride` apart has node/stride of them in a node; they share its network cards, so the group's speed between
-nodes is members x network, at most the link's. Latency is left out: in training the messages are long.
+nodes is members x network, at most the link's.
 
 Sources: Thakur, Rabenseifner & Gropp 2005, doi 10.1177/1094342005051521 (bandwidth terms); DeepSeek-AI 2024,
 arXiv 2412.19437, section 3.2 (a token crosses the network once per node that it needs).
@@ -13,7 +13,7 @@ arXiv 2412.19437, section 3.2 (a token crosses the network once per node that it
 
 from __future__ import annotations
 
-from math import comb
+from math import comb, log2
 
 from kleiber.cost.hardware import Hardware
 
@@ -38,28 +38,28 @@ def group_speed(device: Hardware, ranks: int, stride: int, link: float = 1.0, ne
     return min(inside, members * device.network * network)
 
 
-def all_gather(size: float, ranks: int, speed: float) -> float:
+def all_gather(size: float, ranks: int, speed: float, latency: float = 0.0) -> float:
     """Seconds until each of `ranks` has all `size` bytes, or (reduce-scatter) its part of their sum.
 
     >>> all_gather(8e9, 8, 350e9)
     0.02
     """
-    return size * (ranks - 1) / ranks / speed if ranks > 1 else 0.0
+    return size * (ranks - 1) / ranks / speed + latency * log2(ranks)
 
 
-def all_reduce(size: float, ranks: int, speed: float) -> float:
+def all_reduce(size: float, ranks: int, speed: float, latency: float = 0.0) -> float:
     """Seconds until each of `ranks` has the sum of `size` bytes: a reduce-scatter and an all-gather."""
-    return 2 * all_gather(size, ranks, speed)
+    return 2 * all_gather(size, ranks, speed, latency)
 
 
-def all_to_all(size: float, ranks: int, speed: float) -> float:
+def all_to_all(size: float, ranks: int, speed: float, latency: float = 0.0) -> float:
     """Seconds in which each of `ranks` sends `size` bytes, spread evenly over all of them."""
-    return all_gather(size, ranks, speed)
+    return all_gather(size, ranks, speed, latency)
 
 
-def point_to_point(size: float, speed: float) -> float:
+def point_to_point(size: float, speed: float, latency: float = 0.0) -> float:
     """Seconds to send `size` bytes to one neighbour."""
-    return size / speed
+    return size / speed + latency
 
 
 def exposed(communication: float, compute: float) -> float:

@@ -16,9 +16,10 @@ arXiv 2307.08691, section 4.1 (backward at 2.5 times forward); Liu et al. 2023, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log2
 
 from kleiber.cost.cache import bytes_of
-from kleiber.cost.collective import all_reduce, dispatch, exposed, group_speed, nodes_reached
+from kleiber.cost.collective import all_reduce, dispatch, exposed, group_speed, nodes_reached, point_to_point
 from kleiber.cost.counting import KLEIBER, PALM
 from kleiber.cost.efficiency import Practice
 from kleiber.cost.experts import Experts
@@ -156,7 +157,7 @@ def _tensor(width: int, block: Block, tokens: float, layout: Layout, device: Har
         return 0.0
     reached = practice.efficiency
     speed = group_speed(device, layout.tensor, 1, reached.link, reached.network)
-    spent = len(block.parts) * all_reduce(MESSAGE_BYTES * tokens * width, layout.tensor, speed)
+    spent = len(block.parts) * all_reduce(MESSAGE_BYTES * tokens * width, layout.tensor, speed, reached.latency)
     return spent * (1 - reached.hidden) if "tensor" in practice.overlap else spent
 
 
@@ -167,7 +168,7 @@ def _ring(block: Block, tokens: float, layout: Layout, device: Hardware, practic
     reached = practice.efficiency
     speed = group_speed(device, layout.context, layout.tensor, reached.link, reached.network)
     values = MESSAGE_BYTES * tokens * block.mixer.values_per_token() / layout.tensor
-    return (layout.context - 1) * values / speed
+    return (layout.context - 1) * point_to_point(values, speed, reached.latency)
 
 
 def _routed(width: int, block: Block, tokens: float, layout: Layout, device: Hardware, practice: Practice) -> float:
@@ -180,4 +181,5 @@ def _routed(width: int, block: Block, tokens: float, layout: Layout, device: Har
     spread = nodes_reached(part.count, part.chosen, nodes, limit)
     numbers = tokens * width / layout.tensor
     size = numbers * (min(bytes_of(practice.precision), MESSAGE_BYTES) + MESSAGE_BYTES)
-    return dispatch(size, part.chosen, spread, nodes, device, reached.link, reached.network)
+    waits = 2 * reached.latency * log2(layout.expert * layout.expert_split)
+    return dispatch(size, part.chosen, spread, nodes, device, reached.link, reached.network) + waits

@@ -8,7 +8,7 @@ gathers the weights for either pass as well); the optimiser reads and writes 12 
 
 mfu = model FLOPs, nothing recomputed, / (peak x devices x seconds); hfu counts what is recomputed too.
 
-Left out: loading data, checkpoints, evaluation, restarts, stragglers, latency of messages, uneven routing of experts.
+Left out: loading data, checkpoints, evaluation, restarts, stragglers, the starting of kernels, uneven routing of experts.
 """
 
 from __future__ import annotations
@@ -226,7 +226,7 @@ def _hop(shape: Shape, layout: Layout, context: int, device: Hardware, practice:
     stride = layout.data * layout.context * layout.tensor
     speed = group_speed(device, 2, stride, reached.link, reached.network)
     size = MESSAGE_BYTES * layout.micro_batch * context / layout.context * shape.width / layout.tensor
-    spent = layout.virtual * point_to_point(size, speed)
+    spent = layout.virtual * point_to_point(size, speed, reached.latency)
     return exposed(spent, compute) if "pipeline" in practice.overlap else spent
 
 
@@ -284,12 +284,14 @@ def _data(
     reached, spent = practice.efficiency, 0.0
     often = micro_batches if layout.zero >= 2 else 1
     gathers = {0: 0, 1: 1, 2: 1, 3: 2 * often}[layout.zero]
+    latency = reached.latency * max(sum(counts) for counts, _, _ in stages)  # one message per block
     for params, replicas, stride in _held(shape, layout, stages):
         if replicas == 1 or not params:
             continue
         speed = group_speed(device, replicas, stride, reached.link, reached.network)
-        reduced = all_gather(layout.gradient_bytes * params, replicas, speed) * (2 if not layout.zero else often)
-        spent += reduced + gathers * all_gather(WEIGHT_BYTES * params, replicas, speed)
+        reduced = all_gather(layout.gradient_bytes * params, replicas, speed, latency)
+        spent += reduced * (2 if not layout.zero else often)
+        spent += gathers * all_gather(WEIGHT_BYTES * params, replicas, speed, latency)
     if "data" not in practice.overlap:
         return spent
     return exposed(spent, often * compute)
