@@ -100,12 +100,12 @@ def turns(wish: Brief, laws: Laws, seed: int, best: Offer) -> tuple[str, ...]:
     changes = _changes(wish)
     answers = {words: family(changed) for words, changed in changes.items()}
     turned = tuple(
-        f"with {words}: {answer or 'no shape keeps the limits'}"
+        f"{words} would turn the answer to {answer}" if answer else f"with {words} no shape keeps the limits"
         for words, answer in answers.items()
         if answer != best.family
     )
     stays = [words for words, answer in answers.items() if answer == best.family]
-    return (*turned, f"still {best.family} with {' or '.join(stays)}") if stays else turned
+    return (*turned, f"{' or '.join(stays)} would not change the family") if stays else turned
 
 
 def _changes(wish: Brief) -> dict[str, Brief]:

@@ -6,6 +6,7 @@ One idea: the decision first, then why the others lost, what binds and what more
 from __future__ import annotations
 
 from html import escape
+from math import log
 from typing import TYPE_CHECKING, Any
 
 from kleiber.cost.experts import Experts
@@ -15,6 +16,7 @@ from kleiber.quantity import show, show_flops
 if TYPE_CHECKING:
     from kleiber.plan.architecture.answer import LifePlan, Offer
 
+NOTABLE = 1.25  # a difference in cost worth a word
 HEADS = ("", "params", "tokens", "loss", "training", "serving", "memory", "ms per token", "best in")
 
 
@@ -95,15 +97,47 @@ def _doubt(plan: LifePlan) -> list[str]:
 
 
 def _rival(plan: LifePlan, rival: Offer) -> str:
-    size = (
-        short(rival.params.value)
-        if rival.family != "experts"
-        else f"{short(rival.params.value)} active of {short(_total(rival))}"
-    )
-    lead = f"{rival.family}: {size} params on {short(rival.tokens.value)} tokens"
+    size = f"{short(rival.params.value)} params"
+    if rival.family == "experts":
+        size = f"{short(rival.params.value)} active of {short(_total(rival))} params"
+    lead = f"{rival.family}: {size} on {short(rival.tokens.value)} tokens"
     worse = f"{spent(plan, rival.excess.value, signed=True)}{_range(rival.excess.interval)}"
-    ahead = f": ahead of the plan in {_percent(rival.probability_ahead)} of the draws" if rival.excess.interval else ""
-    return f"{lead}, {worse}{ahead}"
+    ahead = f", ahead of the plan in {_percent(rival.probability_ahead)} of the draws" if rival.excess.interval else ""
+    why = why_not(plan.best, rival)
+    return f"{lead}: {worse}{ahead}" + (f"; {why}" if why else "")
+
+
+def why_not(best: Offer, rival: Offer) -> str:
+    """Where the rival's costs differ from the plan's by a quarter or more: per token trained and served, cache, replica."""
+    pairs = [
+        ("a token to train on costs", "the compute", _per_token(rival), _per_token(best)),
+        ("a served token", "the compute", rival.costs.serving["flops"], best.costs.serving["flops"]),
+        ("a full sequence", "the cache", rival.costs.cache_bytes, best.costs.cache_bytes),
+        (
+            "a written token",
+            "the money",
+            *(offer.costs.replica.get("usd_per_million_tokens", 0.0) for offer in (rival, best)),
+        ),
+    ]
+    found = [
+        f"{what} {times(one / other)} {of}"
+        for what, of, one, other in pairs
+        if one and other and abs(log(one / other)) > log(NOTABLE)
+    ]
+    return ", ".join(found)
+
+
+def _per_token(offer: Offer) -> float:
+    return offer.costs.training["flops"] / offer.tokens.value
+
+
+def times(ratio: float) -> str:
+    """A ratio in words.
+
+    >>> times(2.04), times(0.25)
+    ('2x', '1/4 of')
+    """
+    return f"{ratio:.2g}x" if ratio >= 1 else f"1/{1 / ratio:.2g} of"
 
 
 def _binding(plan: LifePlan) -> list[str]:
