@@ -255,12 +255,13 @@ def caveats(wish: Brief, laws: Laws, said: Mapping[str, tuple[str, ...]]) -> tup
     if laws.fit.runs.conventions.get("params", "unknown") == "unknown":
         notes.append("The runs do not say whether their params include embeddings; they are taken to.")
     if wish.hardware is not None:
-        mfu = ", ".join(f"{100 * wish.mfu(offer.family):.0f} % ({offer.family})" for offer in offers)
-        worked_out = "work out at" if wish.family_efficiency else "assume"
+        rates = {family: f"{100 * wish.mfu(family):.0f} %" for family in said}
+        alike = len(set(rates.values())) == 1
+        mfu = next(iter(rates.values())) if alike else ", ".join(f"{rate} ({family})" for family, rate in rates.items())
         notes.append(
-            f"Times {worked_out} {mfu} of peak in training, and assume {100 * wish.prefill_efficiency:.0f} % in "
-            f"prefill, {100 * wish.bandwidth_efficiency:.0f} % of bandwidth in decoding, and devices of a replica that talk "
-            "for free."
+            f"Times {'rest on' if wish.family_efficiency else 'assume'} {mfu} of peak in training, "
+            f"{100 * wish.prefill_efficiency:.0f} % in prefill, {100 * wish.bandwidth_efficiency:.0f} % of bandwidth in "
+            "decoding, and devices of a replica that talk for free."
         )
     if wish.unique_tokens is not None and "unique_tokens" not in laws.fit.law.inputs:
         notes.append("Repeated tokens count for what Muennighoff et al. 2023 found them to be worth.")
