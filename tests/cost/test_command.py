@@ -148,6 +148,7 @@ def test_a_training_step() -> None:
     price = found["serving"]["hardware"]["price"]
     assert step["usd_per_billion_tokens"] == pytest.approx(256 * price / 3600 * step["seconds"] / step["tokens"] * 1e9)
     assert answered(*words) == found
+    assert step["mean_error"] < 0.05
     fp8 = answered(*words, "--precision", "fp8")["training_step"]
     assert fp8["seconds"] < step["seconds"]
 

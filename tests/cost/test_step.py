@@ -33,7 +33,7 @@ from kleiber.cost.collective import (
 )
 from kleiber.cost.schedule import NAMES, find_schedule
 from kleiber.cost.stage import bench, block_work
-from kleiber.cost.step import PARTS
+from kleiber.cost.step import ERRORS, PARTS
 from kleiber.errors import InputError
 from tests.cost.steps import Published, errors, published
 
@@ -219,6 +219,9 @@ def test_mean_errors() -> None:
     held_out = errors("held out", sparse=False)
     assert len(held_out) > 30
     assert fmean(held_out) < 0.05
+    sparse = errors("held out", sparse=True)
+    assert {"dense": round(fmean(held_out), 3), "experts": round(fmean(sparse), 3)} == ERRORS
+    assert all(row.error() < 0 for row in ROWS if row.shape.family == "experts")
 
 
 def test_a_profile_of_deepseek_v3() -> None:

@@ -247,13 +247,13 @@ def _show(found: Summary) -> None:
         )
         _line("memory", f"{size(used.total)} on each device of the fullest stage: {words}")
     if found.trained is not None:
-        _show_trained(found.trained)
+        _show_trained(found.trained, shape.family)
     if found.served is not None:
         _show_served(found.served, found.context)
     _line("counted", _convention(found))
 
 
-def _show_trained(trained: Trained) -> None:
+def _show_trained(trained: Trained, family: str) -> None:
     step, layout, row = trained.step, trained.layout, trained.hardware
     degrees = {name: getattr(layout, name) for name in LAYOUT_FIELDS}
     words = ",".join(f"{name}={value}" for name, value in degrees.items() if value not in (None, 1) or name == "data")
@@ -267,6 +267,15 @@ def _show_trained(trained: Trained) -> None:
     if trained.usd_per_billion_tokens is not None:
         price = f"{row.price:g} USD an hour ({row.price_source})"
         _line("", f"a billion tokens: {trained.usd_per_billion_tokens:,.4g} USD, at {price}")
+    if trained.mean_error is None:
+        doubt = "no published run of this family was found to hold it against"
+    elif family == "experts":
+        doubt = f"a lower bound: published runs of sparse models took longer, off by {100 * trained.mean_error:.0f} % on average"
+    else:
+        doubt = (
+            f"against published runs of dense models such times are off by {100 * trained.mean_error:.0f} % on average"
+        )
+    _line("", doubt)
 
 
 def _show_served(served: OnDevice, context: int) -> None:

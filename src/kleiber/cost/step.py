@@ -30,6 +30,8 @@ from kleiber.cost.shape import Shape
 from kleiber.cost.stage import MESSAGE_BYTES, Pass, Work, bench, block_work
 from kleiber.errors import InputError
 
+ERRORS = {"dense": 0.042, "experts": 0.268}
+"""Mean error against published runs that no constant was fitted on, by family; those of experts all took longer."""
 PARTS = ("compute", "tensor", "context", "expert", "pipeline", "data", "bubble", "optimiser")
 
 

@@ -15,7 +15,7 @@ from kleiber.cost.layouts import best_layout
 from kleiber.cost.memory import Layout, TrainingMemory, training_memory
 from kleiber.cost.params import Params, params
 from kleiber.cost.shape import Shape
-from kleiber.cost.step import StepTime, sequences_in, step_time
+from kleiber.cost.step import ERRORS, StepTime, sequences_in, step_time
 
 USUAL_CONTEXT = 4096
 
@@ -60,13 +60,17 @@ class OnDevice:
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A model in training on a device: the layout, whether it was searched for, and its step."""
+    """A model in training on a device: the layout, whether it was searched for, and its step.
+
+    `mean_error` of such times against published runs of the same family (None: there are none).
+    """
 
     hardware: Hardware
     layout: Layout
     searched: bool
     precision: str
     step: StepTime
+    mean_error: float | None
 
     @property
     def usd_per_billion_tokens(self) -> float | None:
@@ -84,6 +88,7 @@ class Trained:
             "precision": self.precision,
             **self.step.to_json(),
             "usd_per_billion_tokens": self.usd_per_billion_tokens,
+            "mean_error": self.mean_error,
         }
 
 
@@ -209,7 +214,14 @@ def _trained(
             practice=practice,
             counting=counting,
         )
-    return Trained(hardware=device, layout=found, searched=layout is None, precision=serving.precision, step=step)
+    return Trained(
+        hardware=device,
+        layout=found,
+        searched=layout is None,
+        precision=serving.precision,
+        step=step,
+        mean_error=ERRORS.get(shape.family),
+    )
 
 
 def usual_context(shape: Shape) -> int:
