@@ -61,7 +61,7 @@ def plan_life(
     from kleiber.plan.decision import check
 
     check(level, near)
-    wish = brief(**_with_vocabulary(asked, fit))
+    wish = brief(**with_vocabulary(asked, fit))
     laws = Laws(fits=(fit, *also), shares=weighted((fit, *also)), own=dict(family_fits or {}))
     seed = fit.seed if seed is None else seed
     found, decision = _decided(wish, laws, seed)
@@ -110,7 +110,7 @@ def demand_of(wish: Brief, rows: int, seed: int) -> Demand:
     return Demand(tokens_K=wish.serve_tokens.rows(rows, generator), price_K=price)
 
 
-def _with_vocabulary(asked: Mapping[str, Any], fit: Fit) -> dict[str, Any]:
+def with_vocabulary(asked: Mapping[str, Any], fit: Fit) -> dict[str, Any]:
     """Bytes have a vocabulary of 256; a loss per byte without a tokenizer means bytes."""
     found = dict(asked)
     if found.get("vocabulary") is None and fit.runs.conventions.get("loss") in ("nats_per_byte", "bits_per_byte"):
