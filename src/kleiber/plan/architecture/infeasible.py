@@ -13,12 +13,14 @@ from kleiber.cost.families import options
 from kleiber.errors import InputError
 from kleiber.plan.architecture.brief import Brief
 from kleiber.plan.architecture.loans import Laws, quality
+from kleiber.plan.architecture.quality import Quality
 from kleiber.plan.architecture.relaxation import Serving, conflicts
 from kleiber.plan.architecture.serving import DEVICES
-from kleiber.plan.architecture.shapes import counts, shapes_of
+from kleiber.plan.architecture.shapes import Shapes, counts, shapes_of
 from kleiber.plan.program import Solution
 from kleiber.quantity import show
 
+ROOM = 1.005  # above the factor, so that what is advised holds when rounded
 BATCHES = (1.0, 32.0, 1024.0)
 OPTIONS = {
     "flops": "--flops", "cost": "--max-cost", "days": "--deadline-days", "gpu_hours": "--max-gpu-hours",
@@ -33,53 +35,47 @@ FIELDS = {
 
 def explain(wish: Brief, laws: Laws, seed: int) -> InputError:
     """The error that says which limits of `wish` cannot hold together and what would do."""
-    floor = _floor(wish, laws)
-    if floor is not None and wish.loss_target is not None and wish.loss_target <= floor:
+    tried = _tried(wish, laws, seed)
+    lowest = min(floor for _, floor, _ in tried)
+    if wish.loss_target is not None and wish.objective != "loss" and wish.loss_target <= lowest:
         return InputError(
             "no model of any size reaches that loss by this law",
             found=f"a target of {wish.loss_target:g}",
-            expected=f"above {floor:.4g}, the law's floor",
+            expected=f"above {lowest:.4g}, the law's floor",
         )
-    answers = _answers(wish, laws, seed)
+    answers = [(answer, floor) for known, floor, shapes in tried for answer in _conflicts(shapes, wish, known)]
     if not answers:
         return InputError("no shape keeps these limits together", remedy="relax a limit, or allow other families")
-    best = min(answers, key=lambda found: found.relax or np.inf)
+    best, floor = min(answers, key=lambda found: found[0].relax or np.inf)
     return InputError(
         "no shape keeps these limits together",
         found=", ".join(dict.fromkeys(_asked(name, wish) for name in best.conflicts)),
-        remedy=_remedy(best, wish),
+        remedy=_remedy(best, wish, floor),
     )
 
 
-def _floor(wish: Brief, laws: Laws) -> float | None:
-    if wish.objective == "loss":
-        return None
-    surface_of = quality(
-        options(wish.families, vocabulary=wish.vocabulary)[0], laws.without_draws(), wish, np.random.default_rng(0)
-    )
-    return float(surface_of.loss(np.array([1e30]), np.array([1e30]))[0, 0])
-
-
-def _answers(wish: Brief, laws: Laws, seed: int) -> list[Solution]:
+def _tried(wish: Brief, laws: Laws, seed: int) -> list[tuple[Quality, float, Shapes]]:
+    """The quality, the floor of the loss and the shapes of every option."""
     sure = laws.without_draws()
     counted = counts(wish, laws.fit.runs.conventions.get("params", "unknown"))
     found = []
     for option in options(wish.families, vocabulary=wish.vocabulary):
-        shapes = shapes_of(option, counted)
         known = quality(option, sure, wish, np.random.default_rng(seed))
-        batches = BATCHES if wish.hardware is not None and wish.serve_tokens.median else BATCHES[:1]
-        devices = float(DEVICES[-1]) if wish.hardware is not None else 1.0
-        for batch in batches:
-            answer = conflicts(shapes, wish, known, Serving(devices=devices, batch=batch))
-            if (
-                answer is not None
-                and answer.conflicts
-                and answer.relax
-                and np.isfinite(answer.relax)
-                and answer.relax > 1
-            ):
-                found.append(answer)
+        with np.errstate(all="ignore"):
+            floor = float(known.loss(np.array([np.inf]), np.array([np.inf]))[0, 0])
+        found.append((known, floor, shapes_of(option, counted)))
     return found
+
+
+def _conflicts(shapes: Shapes, wish: Brief, known: Quality) -> list[Solution]:
+    """What the limits' program says of one option, for replicas that suit latency and replicas that suit cost."""
+    serves = wish.hardware is not None and bool(wish.serve_tokens.median)
+    devices = float(DEVICES[-1]) if wish.hardware is not None else 1.0
+    found = [
+        conflicts(shapes, wish, known, Serving(devices=devices, batch=batch))
+        for batch in (BATCHES if serves else BATCHES[:1])
+    ]
+    return [answer for answer in found if answer and answer.conflicts and 1 < (answer.relax or 0) < np.inf]
 
 
 def _asked(name: str, wish: Brief) -> str:
@@ -92,22 +88,23 @@ def _asked(name: str, wish: Brief) -> str:
     return f"{option} {show(value)}"
 
 
-def _remedy(found: Solution, wish: Brief) -> str:
+def _remedy(found: Solution, wish: Brief, floor: float) -> str:
     """Each limit alone where one is enough; else all of them together."""
     worst: dict[str, float] = {}
     for name, factor in found.relax_each.items():
         option = OPTIONS.get(name, name)
         worst[option] = max(worst.get(option, 1.0), factor)
-    alone = [_relaxed(option, factor, wish) for option, factor in worst.items()]
+    alone = [_relaxed(option, factor, wish, floor) for option, factor in worst.items()]
     if alone:
         return f"relax one of them: {', or '.join(alone)}"
     return f"relax all of them by a factor of {found.relax:.3g}"
 
 
-def _relaxed(option: str, factor: float, wish: Brief) -> str:
+def _relaxed(option: str, factor: float, wish: Brief, floor: float) -> str:
     if option == "--loss-target":
-        return f"{option} higher, by {factor:.3g} times what it is above the floor"
+        assert wish.loss_target is not None
+        return f"{option} {floor + (wish.loss_target - floor) * factor * ROOM:.4g}"
     value = getattr(wish, FIELDS[option]) if option in FIELDS else None
     if value is None:
         return f"devices with {factor:.3g} times the memory"
-    return f"{option} {show(value * factor * 1.005)} (x {factor:.3g})"
+    return f"{option} {show(value * factor * ROOM)} (x {factor:.3g})"

@@ -32,7 +32,7 @@ from kleiber.plan.question import Limit, Question
 
 Array = NDArray[np.float64]
 VARIABLES = ("width", "depth", "tokens", "step_s")
-ROUNDS = 12
+ROUNDS = 40
 SETTLED = 1e-7  # in the logarithms of the variables
 STRUCTURE = ("wide enough", "deep enough", "smallest width", "fewest tokens")
 STEPS = ("step, reading", "step, computing")
@@ -159,13 +159,14 @@ def tangent_loss(shapes: Shapes, quality: Quality, at: Array) -> Posynomial:
     surface = quality.surfaces[0].point
     assert surface.terms is not None
     coefficients_T, exponents_T2 = surface.terms[0][0], surface.terms[1][0]
-    found = Sum()
+    found, varying = Sum(), 0.0
     for coefficient, (p, q) in zip(coefficients_T, exponents_T2, strict=True):
         there = coefficient * params_worth**p * tokens_worth**q
         by_params, by_tokens = p * power_params, q * power_tokens
         scale = width ** (-by_params * to_width) * depth ** (-by_params * to_depth) * tokens ** (-by_tokens)
         found.add(there * scale, by_params * to_width, by_params * to_depth, by_tokens)
-    floor = float(surface.loss(1e30, 1e30)[0, 0]) if surface.terms is not None else 0.0
+        varying += there
+    floor = float(surface.loss(params_worth, tokens_worth)[0, 0]) - varying
     return found.add(floor + float(quality.offset_K[0])).done()
 
 
