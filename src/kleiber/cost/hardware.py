@@ -143,21 +143,7 @@ def _row(entry: Mapping[str, Any], where: str) -> Hardware:
     if not isinstance(entry, Mapping):
         raise InputError("a device is a table of fields", found=repr(entry), where=where)
     where = f"{where}, {entry.get('name', 'a device without a name')}"
-    known = (*WORDS, *NUMBERS, "flops_t", "matmul_t", "aliases", "verified")
-    for name in entry:
-        if name not in known:
-            raise InputError(f"no such field {name!r}", remedy=did_you_mean(name, known), where=where)
-    for name in NEEDED:
-        if name not in entry:
-            raise InputError(f"the field {name} is missing", where=where)
-    peaks = _by_precision(entry["flops_t"], "flops_t", where)
-
-    matmul = _by_precision(entry["matmul_t"], "matmul_t", where) if "matmul_t" in entry else {}
-    for kind, speed in matmul.items():
-        if speed > peaks.get(kind, 0.0):
-            raise InputError("matmul_t beats flops_t, the dense peak", found=kind, where=where)
-    if not isinstance(entry.get("node_devices", 8), int):
-        raise InputError("node_devices must be a whole number", found=repr(entry["node_devices"]), where=where)
+    peaks, matmul = _checked(entry, where)
 
     def number(field: str, unit: float = 1.0) -> float:
         return _positive(entry[field], field, where) * unit if field in entry else 0.0
@@ -186,6 +172,25 @@ def _row(entry: Mapping[str, Any], where: str) -> Hardware:
         matmul=matmul,
         matmul_source=word("matmul_source"),
     )
+
+
+def _checked(entry: Mapping[str, Any], where: str) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    """Peaks and best products of a row whose fields are known, complete and consistent."""
+    known = (*WORDS, *NUMBERS, "flops_t", "matmul_t", "aliases", "verified")
+    for name in entry:
+        if name not in known:
+            raise InputError(f"no such field {name!r}", remedy=did_you_mean(name, known), where=where)
+    for name in NEEDED:
+        if name not in entry:
+            raise InputError(f"the field {name} is missing", where=where)
+    peaks = _by_precision(entry["flops_t"], "flops_t", where)
+    matmul = _by_precision(entry["matmul_t"], "matmul_t", where) if "matmul_t" in entry else {}
+    for kind, speed in matmul.items():
+        if speed > peaks.get(kind, 0.0):
+            raise InputError("matmul_t beats flops_t, the dense peak", found=kind, where=where)
+    if not isinstance(entry.get("node_devices", 8), int):
+        raise InputError("node_devices must be a whole number", found=repr(entry["node_devices"]), where=where)
+    return peaks, matmul
 
 
 def _by_precision(table: object, name: str, where: str) -> Mapping[str, float]:

@@ -159,15 +159,7 @@ def summary(
     131072.0
     """
     serving = serving or Serving()
-    served = None
-    if device is not None:
-        served = OnDevice(
-            hardware=device,
-            serving=serving,
-            needed=devices_needed(shape, device, context, serving),
-            prefill=prefill_latency(shape, device, context, serving, counting),
-            decode=decode_latency(shape, device, context, serving, counting),
-        )
+    served = None if device is None else _served(shape, device, context, counting, serving)
     trained = None
     if device is not None and batch_tokens is not None:
         trained = _trained(shape, device, context, counting, serving, layout, batch_tokens)
@@ -186,6 +178,16 @@ def summary(
         training=None if layout is None else training_memory(shape, context, layout),
         trained=trained,
         served=served,
+    )
+
+
+def _served(shape: Shape, device: Hardware, context: int, counting: Counting, serving: Serving) -> OnDevice:
+    return OnDevice(
+        hardware=device,
+        serving=serving,
+        needed=devices_needed(shape, device, context, serving),
+        prefill=prefill_latency(shape, device, context, serving, counting),
+        decode=decode_latency(shape, device, context, serving, counting),
     )
 
 
