@@ -2,7 +2,7 @@
 
 A ```console block holds commands (`$ kleiber ...`) with their output. A line `...` among others stands for output left
 out; alone it is filled in. `# exits with 1` names the exit code. The commands of a page run one after the other in one
-folder that holds `runs.csv`, the shipped ladder under column names of its own, and `ladders/`.
+folder that holds `runs.csv`, the shipped ladder under column names of its own, `ladders/`, and the public tables of `NEEDS`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from tests.cli.conftest import invoke
 ROOT = Path(__file__).resolve().parents[2]
 LADDER = ROOT / "ladders" / "sotu-dense" / "runs.parquet"
 RUNS = ROOT / "examples" / "runs.csv"
-PAGES = ("README.md", "docs/commands.md", "docs/how-to-choose.md")
+PAGES = ("README.md", "docs/commands.md", "docs/how-to-choose.md", "docs/one-decision.md")
+PUBLIC = ROOT.parent / "shared" / "data"
+# Public tables that a page starts from; it is left alone where they are not beside the checkout.
+NEEDS = {"docs/one-decision.md": "epoch/svg_extracted_data.csv"}
 IMAGES = {"loss-against-compute.svg": "compute", "equal-loss.svg": "contours"}
 COLUMNS = {"run": "name", "params": "size", "tokens": "bytes seen", "loss": "val", "seed": "seed", "trunk": "trunk"}
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
@@ -48,6 +51,12 @@ def examples(page: str) -> list[Example]:
     return found
 
 
+def missing(page: str) -> str:
+    """The public table that a page needs and that is not there, or nothing."""
+    name = NEEDS.get(page, "")
+    return name if name and not (PUBLIC / name).exists() else ""
+
+
 @contextmanager
 def workplace() -> Iterator[None]:
     """A folder as the pages assume it, to stand in while their commands run."""
@@ -55,6 +64,8 @@ def workplace() -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "runs.csv").write_bytes(RUNS.read_bytes())
         (Path(folder) / "ladders").symlink_to(ROOT / "ladders")
+        for name in NEEDS.values():
+            (Path(folder) / Path(name).name).symlink_to(PUBLIC / name)
         os.chdir(folder)
         try:
             yield
@@ -147,4 +158,5 @@ if __name__ == "__main__":
     write_runs()
     draw()
     for each in PAGES:
-        refresh(each)
+        if not missing(each):
+            refresh(each)

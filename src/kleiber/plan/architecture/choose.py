@@ -40,13 +40,14 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Decision:
-    """`winner` has the least expected regret; `rivals` the least of every other family; `point_M` the objective at the point
-    estimate of every candidate, option by option."""
+    """`winner` has the least expected regret; `rivals` the least of every other family; `point` and `mean`: the objective of
+    every candidate at the point estimate and on average over the draws, option by option."""
 
     winner: Choice
     rivals: tuple[Choice, ...]
     best_K: Array
     point: tuple[Array, ...]
+    mean: tuple[Array, ...]
 
     @property
     def choices(self) -> tuple[Choice, ...]:
@@ -88,7 +89,7 @@ def decide(found: list[Candidates]) -> Decision | None:
             )
         )
     chosen.sort(key=lambda choice: float(choice.regret_K[draws].mean()))
-    return Decision(winner=chosen[0], rivals=tuple(chosen[1:]), best_K=best_K, point=tuple(point))
+    return Decision(winner=chosen[0], rivals=tuple(chosen[1:]), best_K=best_K, point=tuple(point), mean=tuple(mean))
 
 
 def _means(found: list[Candidates]) -> tuple[list[Array], list[Array], Array, NDArray[np.intp]]:

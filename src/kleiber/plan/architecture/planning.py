@@ -232,12 +232,12 @@ def _binding(wish: Brief, one: Candidates) -> str:
 
 
 def _near_optimal(found: list[Candidates], decision: Decision, near: float) -> Interval:
-    """The params of all candidates whose objective at the point estimate is within `near` of the best."""
-    best = min(float(point.min()) for point in decision.point if point.size)
+    """The params of all candidates whose expected objective is within `near` of the least."""
+    best = min(float(mean.min()) for mean in decision.mean if mean.size)
     inside = [
-        each.shapes["params"][point <= best + near * abs(best)]
-        for each, point in zip(found, decision.point, strict=True)
-        if point.size
+        each.shapes["params"][mean <= best + near * abs(best)]
+        for each, mean in zip(found, decision.mean, strict=True)
+        if mean.size
     ]
     params = np.concatenate(inside)
     return float(params.min()), float(params.max())

@@ -44,8 +44,10 @@ def headline(plan: LifePlan) -> str:
     if total > 1.02 * best.params.value and best.family == "experts":
         size = f"{short(best.params.value)} active of {short(total)} params"
     asked = plan.brief.objective
-    cost = "" if asked == "loss" else f" for {spent(plan, best.objective.value)}{_range(best.objective.interval)}"
-    return f"Train {KINDS[best.family]}, {size} on {short(best.tokens.value)} tokens{cost}: loss {_loss(best)}"
+    run = f"Train {KINDS[best.family]}, {size} on {short(best.tokens.value)} tokens"
+    if asked == "loss":
+        return f"{run}: loss {_loss(best)}"
+    return f"{run}, to a loss of {plan.brief.loss_target:g}: {spent(plan, best.objective.value)}{_range(best.objective.interval)}"
 
 
 KINDS = {
