@@ -53,6 +53,8 @@ def test_its_errors() -> None:
     assert steps.means() in PAGE
     everything = steps.errors("held out")
     assert f"bring all {len(everything)} together to {100 * sum(everything) / len(everything):.1f} %" in PAGE
+    dense = steps.errors("held out", sparse=False) + steps.errors("named")
+    assert f"the {len(dense)} dense ones together come to {100 * sum(dense) / len(dense):.1f} %" in PAGE
 
 
 def test_its_efficiencies() -> None:
