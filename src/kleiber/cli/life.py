@@ -25,7 +25,7 @@ class Life:
     """Architecture, serving, hardware and money. Any of these makes it a plan for a shape to build."""
 
     family: Annotated[
-        Text, typer.Option(metavar="NAMES", help="Families to choose from: dense,experts,ssm,hybrid, or all.")
+        Text, typer.Option(metavar="NAMES", help="Families to choose from: dense,experts,ssm,hybrid. [default: all]")
     ] = None
     context: Annotated[
         Text, typer.Option(metavar="TOKENS", help="The longest sequence served; memory and latency are taken there.")

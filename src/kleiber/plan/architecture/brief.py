@@ -46,7 +46,7 @@ class Brief:
     """
 
     objective: str = "loss"
-    families: tuple[str, ...] = ("dense",)
+    families: tuple[str, ...] = FAMILIES
     flops: float | None = None
     loss_target: float | None = None
     serve_tokens: Spread = NOTHING
