@@ -33,7 +33,7 @@ def next_runs(
     reading: Reading,
     fitting: Fitting,
     output: Output,
-    runs: Most = 8,
+    runs: Most = 12,
     max_run: Quantity = None,
     max_params: Quantity = None,
     tokens_per_param: Ratios = "1-500",

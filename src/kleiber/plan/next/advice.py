@@ -29,7 +29,7 @@ from kleiber.quantity import show
 if TYPE_CHECKING:
     from kleiber.fit import Fit
 
-FEWEST_DRAWS = 100
+FEWEST_DRAWS, MOST_RUNS = 100, 12
 SMALLEST = 1e-4  # of the largest run allowed: the cheapest one considered, where the compute of the runs is not known
 QUIETEST = 1e-5  # of the loss: seed noise below this is rounding
 CURABLE = (Outcome.AT_BOUND, Outcome.UNIDENTIFIED)
@@ -41,7 +41,7 @@ def next_runs(
     *,
     target: float | str,
     budget: float | str,
-    runs: int = 8,
+    runs: int = MOST_RUNS,
     max_run: float | str | None = None,
     max_params: float | str | None = None,
     tokens_per_param: tuple[float, float] = RATIOS,

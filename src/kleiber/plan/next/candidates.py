@@ -17,6 +17,7 @@ from kleiber.plan.question import FLOPS_PER_PARAM_TOKEN
 
 Array = NDArray[np.float64]
 STEP = 10.0 ** (1 / 6)  # between neighbouring sizes, and between neighbouring ratios
+MOST, COARSER = 300, 1.1
 ROOM = 1e-9  # a run that costs just the budget is within it
 
 
@@ -33,24 +34,35 @@ class Candidates:
 
 
 def grid(*, flops: tuple[float, float], params: tuple[float, float], ratios: tuple[float, float]) -> Candidates:
-    """All runs between the given FLOPs, params and tokens per param, six to a decade in size and in ratio.
+    """All runs between the given FLOPs, params and tokens per param, six to a decade in size and in ratio, or fewer where
+    that would be more than `MOST` in all.
 
     >>> found = grid(flops=(1e17, 1e18), params=(1e7, 1e8), ratios=(10, 40))
     >>> len(found), float(found.params_C.min()), bool((found.flops_C <= 1e18).all())
     (15, 22000000.0, True)
     """
-    size_C, ratio_C = (part.ravel() for part in np.meshgrid(_steps(*params), _steps(*ratios), indexing="ij"))
+    step = STEP
+    while len(found := _grid(flops, params, ratios, step)) > MOST:
+        step *= COARSER
+    return found
+
+
+def _grid(
+    flops: tuple[float, float], params: tuple[float, float], ratios: tuple[float, float], step: float
+) -> Candidates:
+    sizes, lengths = _steps(*params, step), _steps(*ratios, step)
+    size_C, ratio_C = (part.ravel() for part in np.meshgrid(sizes, lengths, indexing="ij"))
     params_C, tokens_C = two_digits(size_C), two_digits(size_C * ratio_C)
     flops_C = FLOPS_PER_PARAM_TOKEN * params_C * tokens_C
     kept_C = (flops_C >= flops[0] * (1 - ROOM)) & (flops_C <= flops[1] * (1 + ROOM))
     return Candidates(params_C=params_C[kept_C], tokens_C=tokens_C[kept_C], flops_C=flops_C[kept_C])
 
 
-def _steps(low: float, high: float) -> Array:
-    """From `low` to at most `high` in equal ratios, about `STEP` apart, ends included."""
+def _steps(low: float, high: float, step: float) -> Array:
+    """From `low` to at most `high` in equal ratios, about `step` apart, ends included."""
     if high < low:
         return np.empty(0)
-    return np.geomspace(low, high, 1 + round(np.log(high / low) / np.log(STEP)))
+    return np.geomspace(low, high, 1 + round(np.log(high / low) / np.log(step)))
 
 
 def two_digits(value_C: Array) -> Array:

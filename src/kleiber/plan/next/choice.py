@@ -22,7 +22,7 @@ from kleiber.plan.next.knowledge import Knowledge
 
 Array = NDArray[np.float64]
 Reason = Literal["supported", "cost", "little", "budget", "count"]
-LEAST_FALL = 0.05  # a run that takes off a smaller share of the regret is not worth the trouble
+LEAST_FALL = 0.03  # a run that takes off a smaller share of the regret is not worth the trouble
 MOST_OF_A_KIND = 2  # seeds of one run: what the law misses at one place, all its seeds miss alike
 POWERS = (1.0, 0.5, 0.0)  # runs are first added by regret taken off per FLOP**power, and the best end is kept
 ROUNDS, EXCHANGES = 6, 60
@@ -106,16 +106,15 @@ def choose(purse: Purse) -> Chosen:
     """The runs to train, and why no more."""
     if purse.knowledge.moments.spread < SURE:
         return Chosen(order=(), stop="supported")
-    found = [_improved(purse, power) for power in POWERS]
-    chosen = min(found, key=purse.total)
+    best = min((_improved(purse, [], power, 1) for power in POWERS), key=purse.total)
+    chosen = _improved(purse, best, POWERS[0], 2)
     return Chosen(order=_ordered(purse, chosen), stop=_reason(purse, chosen))
 
 
-def _improved(purse: Purse, power: float) -> list[int]:
-    """Grown, exchanged and pruned until nothing is gained."""
-    chosen: list[int] = []
+def _improved(purse: Purse, chosen: list[int], power: float, together: int) -> list[int]:
+    """Grown, exchanged (up to so many runs together) and pruned until nothing is gained."""
     for _ in range(ROUNDS):
-        found = _pruned(purse, _exchanged(purse, _grown(purse, chosen, power)))
+        found = _pruned(purse, _exchanged(purse, _grown(purse, chosen, power), together))
         if not purse.total(found) < purse.total(chosen) * (1 - BETTER):
             break
         chosen = found
@@ -158,10 +157,12 @@ def _pair(purse: Purse, chosen: list[int], power: float) -> list[int] | None:
     return _place(np.where(open_CC, fall_CC / flops_CC**power, -np.inf))
 
 
-def _exchanged(purse: Purse, chosen: list[int]) -> list[int]:
+def _exchanged(purse: Purse, chosen: list[int], together: int) -> list[int]:
     """One run for another, or two for two, as long as that lowers the total."""
     for _ in range(EXCHANGES):
-        found = _best_exchange(purse, chosen, 1) or _best_exchange(purse, chosen, 2)
+        found = _best_exchange(purse, chosen, 1)
+        if found is None and together > 1:
+            found = _best_exchange(purse, chosen, 2)
         if found is None:
             break
         chosen = found

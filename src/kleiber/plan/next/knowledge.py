@@ -106,7 +106,7 @@ class Knowledge:
         x_B = self.middle + (self.reading_BC - self.middle_C)[:, list(chosen)] @ gain_S
         node_Q, weight_Q = np.polynomial.hermite_e.hermegauss(QUADRATURE)
         x_BQ = x_B[:, None] + self.moments.noise * np.sqrt(gain_S @ gain_S) * node_Q
-        x_BQ = np.clip(x_BQ, *self.surface.range(self.limits))
+        x_BQ = np.clip(x_BQ, self.optimum_B.min(), self.optimum_B.max())
         regret_BQ = np.maximum(self.surface.along(x_BQ, self.limits) - self.least_B[:, None], 0.0)
         return min(self.regret, float((regret_BQ @ weight_Q).mean() / weight_Q.sum()))
 

@@ -14,7 +14,7 @@ NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight",
 HALF = (0.45, 0.55)
 STOPS = {
     "cost": "Stop there: any further run costs more than the regret it would take off is worth.",
-    "little": "Stop there: no further run within the budget takes off 5 % of what is left.",
+    "little": "Stop there: no further run within the budget takes off 3 % of what is left.",
     "budget": "The budget ends here; more of it would still pay.",
     "count": "Asked for no more runs than these; a further one would still pay.",
 }
@@ -22,7 +22,7 @@ STOPS = {
 
 def sentences(found: NextRuns) -> tuple[str, ...]:
     """What the runs buy, the runs, what that is worth, why no more, and the caveats."""
-    return (_first(found), *map(_run, found.runs), *_worth(found), *_stop(found), *found.caveats)
+    return (_first(found), *(_run(*kind) for kind in _kinds(found.runs)), *_worth(found), *_stop(found), *found.caveats)
 
 
 def _first(found: NextRuns) -> str:
@@ -65,11 +65,22 @@ def fall(before: float, after: float) -> str:
     return "by half" if HALF[0] < share < HALF[1] else f"by {show(100 * share, 2)} %"
 
 
-def _run(run: NextRun) -> str:
-    again = ", again with another seed" if run.repeat else ""
+def _kinds(runs: tuple[NextRun, ...]) -> list[tuple[NextRun, int]]:
+    """The runs in order, with seeds of one run that follow each other taken together: the last of them, and how many."""
+    found: list[tuple[NextRun, int]] = []
+    for run in runs:
+        if found and run.repeat and (found[-1][0].params, found[-1][0].tokens) == (run.params, run.tokens):
+            found[-1] = (run, found[-1][1] + 1)
+        else:
+            found.append((run, 1))
+    return found
+
+
+def _run(run: NextRun, seeds: int) -> str:
+    again = f", {number(seeds).lower()} seeds" if seeds > 1 else ", another seed" if run.repeat else ""
     return (
-        f"{show(run.params, 2)} params on {show(run.tokens, 2)} tokens{again} ({show(run.tokens_per_param, 2)} per param, "
-        f"{show_flops(run.flops)} FLOP): {run.after:.2g} left"
+        f"{show(run.params, 2)} params on {show(run.tokens, 2)} tokens{again} ({show(run.tokens_per_param, 2)} per param): "
+        f"{run.after:.2g} left after {show_flops(run.so_far)} FLOP"
     )
 
 
