@@ -153,5 +153,5 @@ def _check_budget(made: Deal) -> None:
             raise InputError(
                 "the student's share of the teacher's training takes the whole budget",
                 found=f"{share:.3g} FLOP of {made.training_flops:.3g}",
-                remedy=f"more than {int(made.students * share / made.training_flops)} students, or a smaller teacher",
+                remedy=f"more than {round(made.students * share / made.training_flops)} students, or a smaller teacher",
             )
