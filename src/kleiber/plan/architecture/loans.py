@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from kleiber.cost.families import Option
 from kleiber.errors import ConventionError, InputError
-from kleiber.laws.routed import JOINT, ROUTED
 from kleiber.laws.transfer import Transfer, dense_transfer, experts_transfer, hybrid_transfer, state_space_transfer
 from kleiber.plan.architecture.brief import Brief
 from kleiber.plan.architecture.quality import Quality
@@ -32,7 +31,6 @@ Array = NDArray[np.float64]
 MUST_AGREE = ("loss", "params")
 BYTES_PER_TOKEN = 4.2
 USUAL_RATIO = 20.0  # tokens per param
-CLARK_TOKENS = 130e9
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,7 +92,7 @@ def quality(option: Option, laws: Laws, brief: Brief, generator: np.random.Gener
         fits, shares = (own,), (1.0,)
     knows = all("experts" in fit.law.inputs for fit in fits)
     itself = own is not None or (knows and option.family in ("dense", "experts"))
-    transfer = dense_transfer() if itself else borrowed(option)
+    transfer = dense_transfer() if itself else borrowed(option, brief)
     at = dict(brief.at)
     if brief.unique_tokens is not None and any("unique_tokens" in fit.law.inputs for fit in fits):
         at["unique_tokens"] = brief.unique_tokens.unique_tokens
@@ -105,51 +103,28 @@ def quality(option: Option, laws: Laws, brief: Brief, generator: np.random.Gener
         surfaces=tuple(_surface(fit, count, at, generator) for fit, count in zip(fits, counts, strict=True)),
         shares=shares,
         transfer=transfer,
-        offset_K=_offset(transfer, _doubt(transfer, option, brief), rows, generator) * _in_unit(laws.fit),
+        offset_K=_offset(transfer, rows, generator) * _in_unit(laws.fit),
         supply=None if "unique_tokens" in at else brief.unique_tokens,
     )
 
 
-def borrowed(option: Option) -> Transfer:
+def borrowed(option: Option, brief: Brief) -> Transfer:
     """What is published about the family against dense models of the same data."""
     if option.family == "experts":
-        return experts_transfer(float(option.expansion))
+        return experts_transfer(float(option.expansion), params=size_in_question(brief))
     return {"dense": dense_transfer, "ssm": state_space_transfer, "hybrid": hybrid_transfer}[option.family]()
 
 
-def _offset(transfer: Transfer, doubt: float, rows: int, generator: np.random.Generator) -> Array:
+def _offset(transfer: Transfer, rows: int, generator: np.random.Generator) -> Array:
     """The difference in loss of a borrowed pair, with its doubt in the draws."""
     noise = np.concatenate([[0.0], generator.standard_normal(rows - 1)])
-    return transfer.loss_offset + doubt * noise
-
-
-def _doubt(transfer: Transfer, option: Option, brief: Brief) -> float:
-    """The standard deviation of what is borrowed, in nats: its own, and for experts the disagreement of the published laws."""
-    if transfer.name == "dense" or option.family != "experts":
-        return transfer.offset_doubt
-    return experts_doubt(option.expansion, size_in_question(brief))
+    return transfer.loss_offset + transfer.offset_doubt * noise
 
 
 def size_in_question(brief: Brief) -> float:
     """Roughly the active params that the brief is about: 20 tokens for each, in the budget or among the tokens served."""
     flops = brief.flops or 2 * USUAL_RATIO * 6e18
     return float(np.sqrt(flops / (6 * USUAL_RATIO)))
-
-
-def experts_doubt(expansion: float, params: float) -> float:
-    """How far the joint law (Ludziejewski et al. 2025) and the three of Clark et al. (2022) disagree on what experts gain, in
-    nats: the standard deviation of the four at `params` active params and the 130B tokens of the latter.
-
-    >>> round(experts_doubt(32, 1e9), 3)
-    0.022
-    """
-    joint = JOINT.coefficients("ludziejewski-2025").values
-    gains = []
-    for law, values in [(JOINT, joint), *((ROUTED, found.values) for found in ROUTED.published)]:
-        at = {"active_params": params, "tokens": CLARK_TOKENS}
-        many, one = (float(law.evaluate(values, at | {"experts": float(count)})) for count in (expansion, 1))
-        gains.append(many - one)
-    return float(np.std(gains, ddof=1))
 
 
 def _in_unit(fit: Fit) -> float:

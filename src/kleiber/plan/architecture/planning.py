@@ -12,7 +12,7 @@ Legend: K rows (the point estimate, then B draws), M candidates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from kleiber.cost import Shape
 from kleiber.cost.families import options
+from kleiber.cost.step import ERRORS
 from kleiber.laws.parameter import badge
 from kleiber.plan.architecture import infeasible, pricing
 from kleiber.plan.architecture.answer import Costs, LifePlan, Offer
@@ -187,6 +188,14 @@ def _layout(wish: Brief, shape: Shape, tokens: float) -> Training | None:
     return training(shape, tokens, wish)
 
 
+def _off(families: Iterable[str]) -> str:
+    """How far the modelled rates of training are off, family by family."""
+    known = ", ".join(f"{100 * ERRORS[family]:.0f} % ({family})" for family in families if family in ERRORS)
+    unknown = " and ".join(family for family in families if family not in ERRORS)
+    said = f"Against published runs the modelled rates are off by {known} on average" if known else ""
+    return "; ".join(filter(None, [said, f"none is published for {unknown}" if unknown else ""])) + "."
+
+
 def _borrowed(one: Candidates, tokens: float) -> tuple[str, ...]:
     """What was borrowed for this offer, with how far outside its range it is used."""
     transfer = one.quality.transfer
@@ -263,6 +272,8 @@ def caveats(wish: Brief, laws: Laws, said: Mapping[str, tuple[str, ...]]) -> tup
             f"{100 * wish.prefill_efficiency:.0f} % in prefill, {100 * wish.bandwidth_efficiency:.0f} % of bandwidth in "
             "decoding, and devices of a replica that talk for free."
         )
+        if wish.family_efficiency:
+            notes.append(_off(said))
     if wish.unique_tokens is not None and "unique_tokens" not in laws.fit.law.inputs:
         notes.append("Repeated tokens count for what Muennighoff et al. 2023 found them to be worth.")
     if any(family in ("ssm", "hybrid") for family in said) and wish.context > 8192:
