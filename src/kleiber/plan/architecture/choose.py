@@ -5,8 +5,8 @@ expected objective, which is the one with the least expected regret -> the best 
 The one idea: regret is what a draw would have saved by knowing itself; the best of a draw does not depend on what is chosen, so
 least expected regret and least expected objective are the same shape, and one pass over the draws gives all of it.
 
-A draw in which a shape cannot reach the target counts as four times the median of the best: it must cost something, and no
-mean survives infinity.
+A draw in which a shape cannot reach the target counts as four times the median of the best, and so does one in which it costs
+more: it must cost something, and no mean survives infinity.
 
 Legend: M candidates of all options in one row, K rows (the point estimate, then B draws), O options, F families.
 """
@@ -61,14 +61,15 @@ def decide(found: list[Candidates]) -> Decision | None:
         return None
     families = list(dict.fromkeys(each.shapes.option.family for each in found))
     family_O = np.array([families.index(each.shapes.option.family) for each in found])
-    mean, point, best_OK, index_OK = _means(found)
+    total, most, point, best_OK, index_OK = _passed(found)
     if not np.isfinite(best_OK[:, 0]).any():
         return None
     best_FK = np.array([best_OK[family_O == family].min(axis=0) for family in range(len(families))])
     best_K = best_FK.min(axis=0)
     worst = MISSED * float(np.median(best_K[np.isfinite(best_K)]))
-    first_K = best_FK.argmin(axis=0)
+    mean = [_mean(*parts, worst) for parts in zip(found, total, most, point, strict=True)]
     draws = slice(1, None) if len(best_K) > 1 else slice(None)
+    first_K = best_FK.argmin(axis=0)[draws][np.isfinite(best_K[draws])]
     chosen = []
     for family in range(len(families)):
         places = [place for place in range(len(found)) if family_O[place] == family and len(found[place])]
@@ -84,7 +85,7 @@ def decide(found: list[Candidates]) -> Decision | None:
                 index=index,
                 objective_K=objective_K,
                 regret_K=np.maximum(regret_K, 0.0),
-                probability_best=float(np.mean(first_K[draws] == family)),
+                probability_best=float(np.mean(first_K == family)) if first_K.size else 0.0,
                 **_own(found, np.where(family_O[:, None] == family, best_OK, np.inf).argmin(axis=0), index_OK),
             )
         )
@@ -92,28 +93,53 @@ def decide(found: list[Candidates]) -> Decision | None:
     return Decision(winner=chosen[0], rivals=tuple(chosen[1:]), best_K=best_K, point=tuple(point), mean=tuple(mean))
 
 
-def _means(found: list[Candidates]) -> tuple[list[Array], list[Array], Array, NDArray[np.intp]]:
-    """For every option: the mean objective of its candidates over the draws (M,), that of the point estimate (M,), and the
-    best of every row (O, K) and its place (O, K)."""
-    means, points, bests, places = [], [], [], []
+def _passed(found: list[Candidates]) -> tuple[list[Array], list[Array], list[Array], Array, NDArray[np.intp]]:
+    """One pass over the draws. For every option: the sum and the most of the objective of its candidates over the draws (M,),
+    that of the point estimate (M,), and the best of every row (O, K) and its place (O, K)."""
+    totals, mosts, points, bests, places = [], [], [], [], []
     for each in found:
-        total, point, best_K, place_K, worst = np.zeros(len(each)), np.full(len(each), np.inf), [], [], 0.0
+        total, most, point = np.zeros(len(each)), np.full(len(each), -np.inf), np.full(len(each), np.inf)
+        best_K, place_K = [], []
         for rows in each.blocks() if len(each) else ():
-            value_KM = each.objective(rows)
-            value_KM = np.broadcast_to(value_KM, (rows.stop - rows.start, len(each)))
+            value_KM = _block(each, rows)
             best_K.append(value_KM.min(axis=1))
             place_K.append(value_KM.argmin(axis=1))
             if rows.start == 0:
                 point = value_KM[0].copy()
-                finite = point[np.isfinite(point)]
-                worst = MISSED * float(finite.min()) if finite.size else 1.0
-            drawn = value_KM[1:] if rows.start == 0 and each.quality.rows > 1 else value_KM
-            total += np.where(np.isfinite(drawn), drawn, worst).sum(axis=0)
-        means.append(np.where(np.isfinite(point), total / max(1, each.quality.rows - 1), np.inf))
+            drawn_KM = _drawn(value_KM, rows, each)
+            total += drawn_KM.sum(axis=0)
+            most = np.maximum(most, drawn_KM.max(axis=0, initial=-np.inf))
+        totals.append(total)
+        mosts.append(most)
         points.append(point)
         bests.append(np.concatenate(best_K) if best_K else np.full(each.quality.rows, np.inf))
         places.append(np.concatenate(place_K) if place_K else np.zeros(each.quality.rows, dtype=np.intp))
-    return means, points, np.array(bests), np.array(places)
+    return totals, mosts, points, np.array(bests), np.array(places)
+
+
+def _block(each: Candidates, rows: slice) -> Array:
+    """The objective of some rows, (K, M)."""
+    return np.broadcast_to(each.objective(rows), (rows.stop - rows.start, len(each)))
+
+
+def _drawn(value_KM: Array, rows: slice, each: Candidates) -> Array:
+    """The draws of a block: all rows but the point estimate, or that alone where there is nothing else."""
+    return value_KM[1:] if rows.start == 0 and each.quality.rows > 1 else value_KM
+
+
+def _mean(each: Candidates, total_M: Array, most_M: Array, point_M: Array, worst: float) -> Array:
+    """The mean objective (M,) over the draws, none counting for more than `worst`; infinite where the point estimate is.
+
+    The few candidates with a draw above `worst` go over their draws once more.
+    """
+    draws = max(1, each.quality.rows - 1)
+    mean_M = np.where(np.isfinite(point_M), total_M / draws, np.inf)
+    above = np.flatnonzero(np.isfinite(point_M) & (most_M > worst))
+    if above.size:
+        some = each.take(above)
+        parts = [np.minimum(_drawn(_block(some, rows), rows, some), worst).sum(axis=0) for rows in some.blocks()]
+        mean_M[above] = np.sum(parts, axis=0) / draws
+    return mean_M
 
 
 def _own(found: list[Candidates], option_K: NDArray[np.intp], index_OK: NDArray[np.intp]) -> dict[str, Array]:
