@@ -174,19 +174,18 @@ def _decades(asked: Deal, own: Split, fit: Fit | None) -> float | None:
 def _caveats(asked: Deal, surface: Surface, fit: Fit | None) -> tuple[str, ...]:
     notes = [
         "What a student makes of its teacher is taken from Busbridge et al. 2025 (C4, one tokeniser), who say that their "
-        "coefficients do not carry over; the intervals hold the doubt of your fit only."
+        "coefficients do not carry over."
         if fit is not None
         else "All of this is Busbridge et al. 2025 (C4, one tokeniser): no runs of yours, no intervals."
     ]
     if fit is not None and fit.runs.conventions.get("params") == "non_embedding":
         notes.append("Params are counted without embeddings, as in the runs; so is the compute.")
     count = len(surface.theta_KP) - 1
-    if fit is not None and count < FEW_DRAWS:
-        notes.append(
-            f"The intervals rest on {count} draws only; 1000 or more make them steady."
-            if count > 1
-            else "The fit has no draws, so nothing here has an interval: fit with --bootstrap 4000."
-        )
+    if fit is not None and count < 2:
+        notes.append("The fit has no draws, so nothing here has an interval: fit with --bootstrap 4000.")
+    elif fit is not None:
+        few = f"; they rest on {count} draws only, 1000 or more make them steady" if count < FEW_DRAWS else ""
+        notes.append(f"The intervals hold the doubt of your fit only{few}.")
     if asked.logits == "stored":
         notes.append("Stored predictions count as free: making and keeping them is on no one's budget.")
     if asked.teacher_loss is not None:

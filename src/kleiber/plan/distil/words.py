@@ -20,7 +20,7 @@ def sentences(found: Distilled) -> tuple[str, ...]:
     """The decision first; then doubt, teacher, turns, second opinion, reach and caveats."""
     lines = [
         _decision(found),
-        _sure(found),
+        *_sure(found),
         *_teacher(found),
         *_turns(found),
         *_sharing(found),
@@ -63,14 +63,14 @@ def _decision(found: Distilled) -> str:
     )
 
 
-def _sure(found: Distilled) -> str:
+def _sure(found: Distilled) -> list[str]:
     if found.probability is None or found.gain.interval is None:
-        return "how sure that is cannot be said: there are no draws"
+        return []
     low, high = found.gain.interval
-    return (
+    return [
         f"distilling is better in {100 * found.probability:.3g} % of the draws at equal compute: it takes "
         f"{found.gain.value:+.2g} {found.loss_unit} off the loss ({low:+.2g} to {high:+.2g})"
-    )
+    ]
 
 
 def _teacher(found: Distilled) -> list[str]:
