@@ -7,7 +7,7 @@ One idea: a brief only holds what was asked, checked and with its units; which s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from kleiber.cost import FAMILIES, Hardware, bytes_of, find_hardware
@@ -39,6 +39,9 @@ class Brief:
     token after a prompt of `context`; `max_tpot_ms`: per token written. `unique_tokens`: how many there are before data
     repeats, or tiers of them with what they are worth, 200B:1,2T:0.6. `prices` and `serve_tokens` may be ranges, 1T..4T.
 
+    `precisions`: those that weights, cache and arithmetic may be served in, trained weights being rounded to them; `precision` is
+    the one of them that costs are counted in. Training is at bf16 wherever the device has it.
+
     The three efficiencies are the parts of peak that training, prefill and memory reach; `family_efficiency` is that of training
     where the layout of a family on `devices` was worked out.
 
@@ -64,6 +67,7 @@ class Brief:
     deadline_days: float | None = None
     unique_tokens: Supply | None = None
     vocabulary: int = USUAL_VOCABULARY
+    precisions: tuple[str, ...] = ("bf16",)
     precision: str = "bf16"
     training_efficiency: float = 0.4
     prefill_efficiency: float = 0.5
@@ -80,7 +84,10 @@ class Brief:
         for name in PARTS:
             if not 0 < getattr(self, name) <= 1:
                 raise InputError(f"{name} is a part of a whole", found=getattr(self, name), expected="above 0, up to 1")
-        bytes_of(self.precision)
+        for name in (*self.precisions, self.precision):
+            bytes_of(name)
+            if self.hardware is not None:
+                self.hardware.peak(name)
         self._complete()
 
     def _complete(self) -> None:
@@ -99,6 +106,11 @@ class Brief:
             raise InputError(f"no price is known for {self.hardware and self.hardware.name}", remedy="say --price 2.5")
         if self.objective == "time" and self.devices is None:
             raise InputError("the least time needs the number of devices", remedy="say --devices 1024")
+        if self.objective == "energy" and self.hardware is not None and not self.hardware.power:
+            raise InputError(
+                f"the power of {self.hardware.name} is not known",
+                remedy="state it in a file of your own: --hardware-file",
+            )
         if self.objective != "loss" and self.loss_target is None:
             raise InputError(f"the least {self.objective} needs a loss to reach", remedy="say --loss-target 2.0")
         if self.objective == "loss" and not self.open_ended and not self.bounded:
@@ -106,6 +118,16 @@ class Brief:
                 "nothing bounds the training run",
                 remedy="give a budget: --flops, --max-cost, --max-gpu-hours, or --deadline-days with --devices",
             )
+
+    def served_in(self, precision: str) -> Brief:
+        """The same brief with one precision of serving."""
+        return replace(self, precision=precision)
+
+    @property
+    def training_peak(self) -> float:
+        """Peak of a device in training, FLOP/s."""
+        assert self.hardware is not None
+        return self.hardware.flops.get("bf16", self.hardware.peak(self.precision))
 
     def mfu(self, family: str) -> float:
         """The part of peak that training reaches: of the family where it was worked out, else as assumed."""
@@ -171,6 +193,10 @@ def brief(**asked: Any) -> Brief:
     device = given.get("hardware")
     if device is not None and device.price is not None:
         given.setdefault("price", Spread(low=device.price, high=device.price))
+    if "precision" in given:
+        named = given.pop("precision")
+        names = [name.strip() for name in named.split(",")] if isinstance(named, str) else list(named)
+        given["precisions"], given["precision"] = tuple(dict.fromkeys(names)), names[0]
     if "families" in given:
         given["families"] = families_of(given["families"])
     if "context" in given:

@@ -40,6 +40,11 @@ class Demand:
         """Whether all rows are alike."""
         return bool(np.ptp(self.tokens_K) == 0 and np.ptp(self.price_K) == 0)
 
+    @property
+    def least(self) -> tuple[Array, Array]:
+        """The least demand and price of all rows, which leave the most tokens to train on."""
+        return self.tokens_K.min()[None, None], self.price_K.min()[None, None]
+
     def at(self, rows: slice) -> tuple[Array, Array]:
         """Tokens and price as columns to compute with, one row where all are alike."""
         rows = slice(0, 1) if self.certain else rows
@@ -115,12 +120,17 @@ def candidates(shapes: Shapes, brief: Brief, quality: Quality, demand: Demand) -
     everything = Candidates(
         shapes=shapes, used=used, limits=budgets(used, brief), quality=quality, demand=demand, brief=brief
     )
-    most = most_tokens(everything.limits, *demand.at(slice(0, 1)))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.broadcast_to(most, (1, len(shapes)))[0] / shapes["params"]
-    possible = np.isfinite(shapes["decode_s"]) & (ratio >= LEAST_RATIO)
+
+    def ratio(served: Array, price: Array) -> Array:
+        """The most tokens per param."""
+        most = most_tokens(everything.limits, served, price)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.broadcast_to(most, (1, len(shapes)))[0] / shapes["params"]
+
+    # A shape that cannot keep the limits at the median may still be the best of a draw with less demand.
+    possible = np.isfinite(shapes["decode_s"]) & (ratio(*demand.least) >= LEAST_RATIO)
     if brief.objective == "loss":
-        possible &= ratio <= MOST_RATIO
+        possible &= ratio(*demand.at(slice(0, 1))) <= MOST_RATIO
     if brief.hardware is not None and brief.devices is not None:
         possible &= STATE_BYTES * shapes["total"] <= USABLE * brief.hardware.memory * brief.devices
     left = everything.take(np.flatnonzero(possible))
@@ -133,9 +143,7 @@ def undominated(found: Candidates) -> NDArray[np.intp]:
     columns = []
     for use in (use for name, use in found.used.items() if name in concerned):
         columns += [use.rate_M] if not found.demand.tokens_K.any() else [use.rate_M, use.served_M]
-    # Uses that differ by a factor only, such as FLOPs and device-hours, are one.
-    scaled = [column / max(float(column.max(initial=0.0)), 1e-300) for column in columns]
-    cost_UM = np.unique(np.round(scaled, 12), axis=0)
+    cost_UM = _different(columns, len(found))
     order = np.lexsort((*cost_UM, -found.shapes["params"]))
     kept: list[int] = []
     front_UF = np.empty((len(cost_UM), 0))
@@ -146,3 +154,14 @@ def undominated(found: Candidates) -> NDArray[np.intp]:
         kept.append(index)
         front_UF = np.concatenate([front_UF[:, ~np.all(cost_U1 <= front_UF, axis=0)], cost_U1], axis=1)
     return np.array(kept, dtype=np.intp)
+
+
+def _different(columns: list[Array], shapes: int) -> Array:
+    """Uses (U, M) without those that differ from another by a factor only, such as FLOPs and device-hours, or are zero."""
+    used = [column for column in columns if column.any()]
+    if not used:
+        return np.zeros((0, shapes))
+    with np.errstate(divide="ignore"):
+        logs = [np.log(column / column.max()) for column in used]
+    first = np.unique(np.round(logs, 9), axis=0, return_index=True)[1]
+    return np.array([used[place] for place in np.sort(first)])

@@ -100,7 +100,7 @@ def quality(option: Option, laws: Laws, brief: Brief, generator: np.random.Gener
         at["experts"] = float(option.expansion)
     counts = _split(rows - 1, shares)
     return Quality(
-        surfaces=tuple(_surface(fit, count, at, generator) for fit, count in zip(fits, counts, strict=True)),
+        surfaces=tuple(_surface(fit, count, at) for fit, count in zip(fits, counts, strict=True)),
         shares=shares,
         transfer=transfer,
         offset_K=_offset(transfer, rows, generator) * _in_unit(laws.fit),
@@ -136,13 +136,16 @@ def _in_unit(fit: Fit) -> float:
     return per_byte.get(fit.runs.conventions.get("loss", "unknown"), BYTES_PER_TOKEN) / BYTES_PER_TOKEN
 
 
-def _surface(fit: Fit, count: int, at: Mapping[str, float], generator: np.random.Generator) -> Surface:
-    """The point estimate and `count` draws: all of them in their order, or drawn anew where a fit has another number."""
+def _surface(fit: Fit, count: int, at: Mapping[str, float]) -> Surface:
+    """The point estimate and `count` draws: all of them in their order, or evenly picked where a fit has another number.
+
+    Nothing is drawn here, so that one draw is one truth for every family.
+    """
     draws_BP = _finite(fit)
-    if count != len(draws_BP):
-        draws_BP = (
-            draws_BP[generator.integers(0, len(draws_BP), count)] if len(draws_BP) else np.tile(fit.theta_P, (count, 1))
-        )
+    if not len(draws_BP):
+        draws_BP = np.tile(fit.theta_P, (count, 1))
+    elif count != len(draws_BP):
+        draws_BP = draws_BP[np.arange(count) * len(draws_BP) // max(count, 1)]
     needed = {name: value for name, value in at.items() if name in fit.law.inputs or name == "unique_tokens"}
     return Surface(law=fit.law, theta_KP=np.vstack([fit.theta_P, draws_BP]), at=needed)
 
