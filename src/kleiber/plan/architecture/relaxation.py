@@ -34,6 +34,7 @@ Array = NDArray[np.float64]
 VARIABLES = ("width", "depth", "tokens", "step_s")
 ROUNDS = 40
 SETTLED = 1e-7  # in the logarithms of the variables
+REMEMBERED = 8  # touches: older ones belong to another width and depth
 STRUCTURE = ("wide enough", "deep enough", "smallest width", "fewest tokens")
 STEPS = ("step, reading", "step, computing")
 
@@ -106,13 +107,16 @@ def relax(
         return None
     limits = limits_of(shapes, brief, serving)
     at, found, rounds, moved = np.log(start), None, 0, np.inf
+    history: list[tuple[float, float]] = []
     while moved > SETTLED and rounds < ROUNDS:
         loss = tangent_loss(shapes, quality, np.exp(at))
         found = _solved(loss, shapes, brief, serving, limits)
         if found is None:
             return None
         new = np.log([found.values[name] for name in VARIABLES[:3]])
-        moved, at, rounds = float(np.abs(new - at).max()), new, rounds + 1
+        moved, rounds = float(np.abs(new - at).max()), rounds + 1
+        history.append((float(at[2]), float(new[2])))
+        at = np.append(new[:2], _meeting(history) if quality.supply is not None else new[2])
     assert found is not None
     return Relaxed(
         values=found.values,
@@ -123,6 +127,26 @@ def relax(
         rounds=rounds,
         serving=serving,
     )
+
+
+def _meeting(history: list[tuple[float, float]]) -> float:
+    """Where the next tangent should touch, in ln(tokens), from where the last ones did and the optimum that each led to.
+
+    Tokens that repeat are worth less the more there are: a tangent far out asks for few, one nearby for many, and taking the
+    optimum as it comes may swing between the two for ever. It is the root of optimum - touch, which falls: a secant in a bracket.
+
+    >>> _meeting([(0.0, 3.0), (3.0, 1.0)])  # gaps of 3 and -2
+    1.8
+    """
+    last = history[-REMEMBERED:]
+    below, above = [at for at, to in last if to > at], [at for at, to in last if to <= at]
+    if not below or not above:
+        return history[-1][1]
+    (one, first), (two, second) = last[-2:]
+    first, second = first - one, second - two
+    root = (one * second - two * first) / (second - first) if first != second else np.nan
+    inside = max(below) < root < min(above)
+    return root if inside else (max(below) + min(above)) / 2
 
 
 def _solved(
