@@ -7,6 +7,7 @@ from kleiber.figures.cloud import optimum_cloud, parameter_cloud
 from kleiber.figures.compute import loss_against_compute
 from kleiber.figures.files import save
 from kleiber.figures.forecast import forecast_curve
+from kleiber.figures.frontier import frontier_chart
 from kleiber.figures.heldout import allocation_by_cut, heldout_errors
 from kleiber.figures.plane import contours
 from kleiber.figures.residuals import residuals
@@ -17,6 +18,7 @@ __all__ = [
     "allocation_by_cut",
     "contours",
     "forecast_curve",
+    "frontier_chart",
     "heldout_errors",
     "loss_against_compute",
     "loss_at_equal_compute",

@@ -22,7 +22,7 @@ PIXELS = 2.0
 NUMBERED = re.compile(r"""(?<=id=")(?:clip|gradient_?)\d+(?=")|(?<=url\(#)(?:clip|gradient_?)\d+(?=\))""")
 
 
-def save(chart: alt.LayerChart, path: str | Path) -> Path:
+def save(chart: alt.LayerChart | alt.ConcatChart, path: str | Path) -> Path:
     """Write `chart` to `path` in the format its ending names, whole or not at all.
 
     Raises `InputError` for another ending, or where the file cannot be written.
@@ -36,19 +36,19 @@ def save(chart: alt.LayerChart, path: str | Path) -> Path:
     return target
 
 
-def specification(chart: alt.LayerChart) -> dict[str, Any]:
+def specification(chart: alt.LayerChart | alt.ConcatChart) -> dict[str, Any]:
     """The chart as a Vega-Lite specification; the same results give the same specification."""
     found = chart.to_dict(validate=False)
     found.pop("$schema", None)
     return found
 
 
-def text(chart: alt.LayerChart) -> str:
+def text(chart: alt.LayerChart | alt.ConcatChart) -> str:
     """The specification as JSON, with its schema named."""
     return json.dumps(chart.to_dict(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def svg(chart: alt.LayerChart) -> str:
+def svg(chart: alt.LayerChart | alt.ConcatChart) -> str:
     """The chart as SVG."""
     return picture(specification(chart))
 
@@ -63,21 +63,21 @@ def picture(written: dict[str, Any]) -> str:
     return NUMBERED.sub(lambda found: order[found.group(0)], drawn)
 
 
-def png(chart: alt.LayerChart) -> bytes:
+def png(chart: alt.LayerChart | alt.ConcatChart) -> bytes:
     """The chart as PNG, two pixels to the point."""
     import vl_convert
 
     return vl_convert.vegalite_to_png(specification(chart), scale=PIXELS)
 
 
-def pdf(chart: alt.LayerChart) -> bytes:
+def pdf(chart: alt.LayerChart | alt.ConcatChart) -> bytes:
     """The chart as PDF."""
     import vl_convert
 
     return vl_convert.vegalite_to_pdf(specification(chart))
 
 
-def page(chart: alt.LayerChart) -> str:
+def page(chart: alt.LayerChart | alt.ConcatChart) -> str:
     """The chart as one HTML page that fetches nothing."""
     inline = script_safe(specification(chart))
     return (

@@ -85,3 +85,26 @@ def dressed(
     chart: Any = alt.layer(*layers)
     described = f"{title}. {' '.join(note for note in notes if note)}"
     return chart.properties(title=heading, description=described, width=width, height=height, config=CONFIG)
+
+
+def panelled(
+    panels: Sequence[tuple[str, Sequence[Any]]],
+    title: str,
+    notes: Sequence[str] = (),
+    *,
+    size: tuple[int, int],
+    columns: int,
+) -> alt.ConcatChart:
+    """Panels, each a name and its layers, side by side as one chart with one legend."""
+    import altair as alt
+
+    drawn = []
+    for name, layers in panels:
+        chart: Any = alt.layer(*layers)
+        heading = alt.TitleParams(text=name, fontSize=12.5, fontWeight="normal", offset=5, frame="group")
+        drawn.append(chart.properties(width=size[0], height=size[1], title=heading))
+    lines = [line for note in notes if note for line in textwrap.wrap(note, 104)]
+    whole: Any = alt.concat(*drawn, columns=columns, spacing={"row": 12, "column": 14})
+    described = f"{title}. {' '.join(note for note in notes if note)}"
+    heading = alt.TitleParams(text=textwrap.wrap(title, 80) or [""], subtitle=lines)
+    return whole.resolve_scale(color="shared").properties(title=heading, description=described, config=CONFIG)

@@ -47,18 +47,20 @@ def serve(shapes: Shapes, brief: Brief) -> Shapes:
     return shapes.with_columns(**best)
 
 
-def by_batch(shapes: Shapes, brief: Brief) -> dict[str, Array]:
-    """For every batch the smallest replica that keeps the limits, never more devices than where the tokens are cheapest.
+def by_batch(shapes: Shapes, brief: Brief, least: int = 1) -> dict[str, Array]:
+    """For every batch the smallest replica, of at least `least` devices, that keeps the limits.
 
-    The columns are those of `serve`, (batches, M), infinite where a batch cannot be served; the cheapest of them is `serve`'s.
+    More than `least` only up to where the tokens are cheapest. The columns are those of `serve`, (batches, M), infinite where a
+    batch cannot be served; with `least` 1 the cheapest of them is `serve`'s.
     """
     most_M = serve(shapes, brief)["devices"]
+    most_M = np.where(np.isfinite(most_M), np.maximum(most_M, least), 0.0)
     found = {name: np.full((len(BATCHES), len(shapes)), np.inf) for name in COLUMNS}
     for place, batch in enumerate(BATCHES):
         row = {name: column[place] for name, column in found.items()}
-        for devices in reversed(DEVICES):
+        for devices in (number for number in reversed(DEVICES) if number >= least):
             one = _one(shapes, brief, devices, batch)
-            _put(row, one, _kept(one, brief) & (devices <= most_M) & np.isfinite(most_M))
+            _put(row, one, _kept(one, brief) & (devices <= most_M))
     return found
 
 
@@ -71,7 +73,7 @@ def _one(shapes: Shapes, brief: Brief, devices: int, batch: int) -> dict[str, Ar
     """All of it for one number of devices and one batch."""
     device = brief.hardware
     assert device is not None
-    peak = device.peak(brief.precision)
+    peak = brief.serving_peak
     bandwidth = device.bandwidth * brief.bandwidth_efficiency
     read = shapes["resident_bytes"] + shapes["routed_bytes"] * touched(shapes.option.expansion, batch)
     full = np.maximum(
