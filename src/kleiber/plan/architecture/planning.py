@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kleiber.cost import Shape
+from kleiber.cost import FAMILIES, Shape
 from kleiber.cost.families import options
 from kleiber.cost.step import ERRORS
 from kleiber.laws.parameter import badge
@@ -96,7 +96,7 @@ def candidates_of(wish: Brief, laws: Laws, seed: int, thin: int = 1) -> list[Can
     found = []
     for option in options(wish.families, vocabulary=wish.vocabulary):
         # One generator per family, so that the doubt about a family is the same for all of its options.
-        generator = np.random.default_rng([seed, wish.families.index(option.family)])
+        generator = np.random.default_rng([seed, FAMILIES.index(option.family)])
         shapes = shapes_of(option, counted)
         if thin > 1:
             shapes = shapes.take(np.arange(0, len(shapes), thin))
