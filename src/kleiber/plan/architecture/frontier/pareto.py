@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kleiber.cost import FAMILIES
 from kleiber.cost import params as count_params
 from kleiber.cost.families import options
 from kleiber.errors import InputError
@@ -135,7 +136,7 @@ def _sources(
         counted = counts(here, convention)
         for option in options(wish.families, vocabulary=wish.vocabulary):
             # One generator per family, so that the doubt about a family is the same for all of its options.
-            generator = np.random.default_rng([seed, wish.families.index(option.family)])
+            generator = np.random.default_rng([seed, FAMILIES.index(option.family)])
             found = source(shapes_of(option, counted), here, quality(option, laws, here, generator), axes, ceiling)
             if len(found.shapes):
                 yield found
