@@ -63,7 +63,7 @@ class Life:
         Text, typer.Option(metavar="N", help="Of the tokenizer. [default: 128256; 256 for losses per byte]")
     ] = None
     precision: Annotated[
-        Text, typer.Option(metavar="NAME", help="Of weights, cache and arithmetic. [default: bf16]")
+        Text, typer.Option(metavar="NAME", help="Of serving; bf16,fp8 tries both. [default: bf16]")
     ] = None
     mfu: Annotated[float | None, typer.Option(help="The part of peak FLOP/s that training reaches. [default: 0.4]")] = (
         None

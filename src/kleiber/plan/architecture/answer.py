@@ -50,6 +50,7 @@ class Offer:
 
     family: str
     option: str
+    precision: str
     shape: Shape
     params: Amount
     tokens: Amount
@@ -68,6 +69,7 @@ class Offer:
         return {
             "family": self.family,
             "option": self.option,
+            "precision": self.precision,
             "shape": shape_json(self.shape),
             "params": self.params.to_json(level),
             "tokens": self.tokens.to_json(level),
@@ -161,6 +163,7 @@ class LifePlan:
             },
             "family": best.family,
             "option": best.option,
+            "precision": best.precision,
             "shape": shape_json(best.shape),
             "params": best.params.to_json(self.level),
             "tokens": best.tokens.to_json(self.level),

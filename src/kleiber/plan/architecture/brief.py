@@ -86,8 +86,6 @@ class Brief:
                 raise InputError(f"{name} is a part of a whole", found=getattr(self, name), expected="above 0, up to 1")
         for name in (*self.precisions, self.precision):
             bytes_of(name)
-            if self.hardware is not None:
-                self.hardware.peak(name)
         self._complete()
 
     def _complete(self) -> None:
@@ -125,9 +123,15 @@ class Brief:
 
     @property
     def training_peak(self) -> float:
-        """Peak of a device in training, FLOP/s."""
+        """Peak of a device in training, FLOP/s: at bf16, or at fp32 where it has no bf16."""
         assert self.hardware is not None
-        return self.hardware.flops.get("bf16", self.hardware.peak(self.precision))
+        return self.hardware.peak("bf16" if "bf16" in self.hardware.flops else "fp32")
+
+    @property
+    def serving_peak(self) -> float:
+        """Peak of a device in serving, FLOP/s: where it has none at `precision`, weights are unpacked to what it trains in."""
+        assert self.hardware is not None
+        return self.hardware.flops.get(self.precision, self.training_peak)
 
     def mfu(self, family: str) -> float:
         """The part of peak that training reaches: of the family where it was worked out, else as assumed."""

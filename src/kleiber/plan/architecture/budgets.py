@@ -65,7 +65,7 @@ def uses(shapes: Shapes, brief: Brief) -> dict[str, Budget]:
     device = brief.hardware
     if device is None:
         return found
-    train_s = shapes["train_flops"] / (device.peak(brief.precision) * brief.mfu(shapes.option.family))
+    train_s = shapes["train_flops"] / (brief.training_peak * brief.mfu(shapes.option.family))
     serve_s = (1 - share) * shapes["prefill_s"] + share * shapes["decode_s"]
 
     def add(name: str, unit: str, words: str, factor: float, *, serving: bool = True, priced: bool = False) -> None:

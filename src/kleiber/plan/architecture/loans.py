@@ -22,6 +22,7 @@ from kleiber.errors import ConventionError, InputError
 from kleiber.laws.transfer import Transfer, dense_transfer, experts_transfer, hybrid_transfer, state_space_transfer
 from kleiber.plan.architecture.brief import Brief
 from kleiber.plan.architecture.quality import Quality
+from kleiber.plan.architecture.rounding import rounding
 from kleiber.plan.surface import Surface
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def quality(option: Option, laws: Laws, brief: Brief, generator: np.random.Gener
         transfer=transfer,
         offset_K=_offset(transfer, rows, generator) * _in_unit(laws.fit),
         supply=None if "unique_tokens" in at else brief.unique_tokens,
+        rounding=rounding(brief.precision, rows, _in_unit(laws.fit), generator),
     )
 
 

@@ -12,7 +12,7 @@ Legend: K rows (the point estimate, then B draws), M candidates.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -89,19 +89,22 @@ def _first(found: Candidates, index: int) -> tuple[str, Shape, float]:
 
 
 def candidates_of(wish: Brief, laws: Laws, seed: int, thin: int = 1) -> list[Candidates]:
-    """The candidates of every option of a brief; with `thin`, of one shape in so many."""
+    """The candidates of every option of a brief in every precision; with `thin`, of one shape in so many."""
+    return [
+        found for precision in wish.precisions for found in _in_precision(wish.served_in(precision), laws, seed, thin)
+    ]
+
+
+def _in_precision(wish: Brief, laws: Laws, seed: int, thin: int) -> Iterator[Candidates]:
     demand = demand_of(wish, laws.draws + 1, seed)
-    convention = laws.fit.runs.conventions.get("params", "unknown")
-    counted = counts(wish, convention)
-    found = []
+    counted = counts(wish, laws.fit.runs.conventions.get("params", "unknown"))
     for option in options(wish.families, vocabulary=wish.vocabulary):
         # One generator per family, so that the doubt about a family is the same for all of its options.
         generator = np.random.default_rng([seed, FAMILIES.index(option.family)])
         shapes = shapes_of(option, counted)
         if thin > 1:
             shapes = shapes.take(np.arange(0, len(shapes), thin))
-        found.append(candidates(shapes, wish, quality(option, laws, wish, generator), demand))
-    return found
+        yield candidates(shapes, wish, quality(option, laws, wish, generator), demand)
 
 
 def demand_of(wish: Brief, rows: int, seed: int) -> Demand:
@@ -127,7 +130,7 @@ def _answer(
     offers = [_offer(wish, found[choice.option], choice, decision, level) for choice in decision.choices]
     best, rivals = offers[0], tuple(offers[1:])
     winner = found[decision.winner.option]
-    relaxed, constraints, snapping = pricing.price(winner, decision.winner.option, decision, wish)
+    relaxed, constraints, snapping = pricing.price(winner, decision.winner.option, decision, winner.brief)
     point = laws.fit
     largest = flops_only.largest_flops(point)
     return LifePlan(
@@ -139,7 +142,7 @@ def _answer(
         constraints=constraints,
         snapping=snapping,
         regret=_regret(decision.winner, level),
-        buys=pricing.buys(winner, relaxed, wish),
+        buys=pricing.buys(winner, relaxed, winner.brief),
         turns=pricing.turns(wish, laws, seed, best),
         considered=sum(len(each) for each in found),
         extrapolation_decades=flops_only.decades(best.costs.training["flops"], largest),
@@ -164,6 +167,7 @@ def _offer(wish: Brief, found: Candidates, choice: Choice, decision: Decision, l
     return Offer(
         family=one.shapes.option.family,
         option=one.shapes.option.name,
+        precision=one.brief.precision,
         shape=replace(shape, name=f"{shape.family}-{shape.width}x{shape.depth}"),
         params=amount(params, choice.own_params_K[1:], level),
         tokens=amount(tokens_K[0], choice.own_tokens_K[1:], level),
@@ -198,12 +202,13 @@ def _off(families: Iterable[str]) -> str:
 
 def _borrowed(one: Candidates, tokens: float) -> tuple[str, ...]:
     """What was borrowed for this offer, with how far outside its range it is used."""
-    transfer = one.quality.transfer
-    if not transfer.caveat:
-        return ()
-    at = {"params": float(one.shapes["active"][0]), "tokens": tokens, "experts": float(one.shapes.option.expansion)}
-    beyond = badge(transfer.extrapolation(at))
-    return (f"{transfer.caveat} Here it is {beyond}." if beyond else transfer.caveat,)
+    transfer, rounded = one.quality.transfer, one.quality.rounding
+    notes = []
+    if transfer.caveat:
+        at = {"params": float(one.shapes["active"][0]), "tokens": tokens, "experts": float(one.shapes.option.expansion)}
+        beyond = badge(transfer.extrapolation(at))
+        notes.append(f"{transfer.caveat} Here it is {beyond}." if beyond else transfer.caveat)
+    return (*notes, rounded.caveat) if rounded is not None else tuple(notes)
 
 
 def _costs(wish: Brief, one: Candidates, tokens: float) -> Costs:

@@ -20,12 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kleiber.laws.transfer import Transfer
+from kleiber.plan.architecture.rounding import Rounding
 from kleiber.plan.architecture.supply import Supply
 from kleiber.plan.surface import Surface
 
 Array = NDArray[np.float64]
 BISECTIONS = 60
 MOST_TOKENS = 1e18
+ROUNDINGS = 8  # of the tokens for a target, each with the penalty at the tokens before: it moves them little
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,7 +35,7 @@ class Quality:
     """Loss of an option's shapes under `surfaces`, whose rows follow one another; row 0 of each is its point estimate.
 
     `shares`: the weight of each surface; its part of the draws is in proportion already. `offset_K` is added to the loss;
-    `supply`: the data there is (None: as much as one likes, all alike).
+    `supply`: the data there is (None: as much as one likes, all alike); `rounding`: what serving in few bits adds.
     """
 
     surfaces: tuple[Surface, ...]
@@ -41,6 +43,7 @@ class Quality:
     transfer: Transfer
     offset_K: Array
     supply: Supply | None = None
+    rounding: Rounding | None = None
 
     @property
     def rows(self) -> int:
@@ -53,6 +56,7 @@ class Quality:
 
     def loss(self, params_M: Array, tokens_KM: Array, rows: slice = slice(None)) -> Array:
         """Loss (K, M) of shapes of `params_M` trained on `tokens_KM`, (M,) or (K, M), at some of the rows."""
+        added_KM = self._rounded(params_M, tokens_KM, rows)
         params_M = self.transfer.params(params_M)
         tokens_KM = self.transfer.tokens(self.effective(tokens_KM))
         chosen = range(*rows.indices(self.rows))
@@ -67,7 +71,10 @@ class Quality:
                 drawn = surface.rows(slice(1 + first - begin, 1 + last - begin))
                 pieces.append(drawn.loss(params_M, _some(tokens_KM, slice(first, last))))
             begin += size
-        return np.concatenate(pieces) + self.offset_K[rows, None]
+        return np.concatenate(pieces) + self.offset_K[rows, None] + added_KM
+
+    def _rounded(self, params_M: Array, tokens_KM: Array, rows: slice) -> Array | float:
+        return 0.0 if self.rounding is None else self.rounding.penalty(params_M, _some(tokens_KM, rows), rows)
 
     def _point(self, params_M: Array, tokens_M: Array) -> Array:
         parts = [surface.point.loss(params_M, tokens_M) for surface in self.surfaces]
@@ -78,19 +85,30 @@ class Quality:
 
         In closed form where tokens stand in one term of the law, else by bisection in ln(tokens): the loss falls with tokens.
         """
-        if len(self.surfaces) == 1 and (term := self.surfaces[0].token_term()) is not None:
-            coefficient_K, exponent_K = (part[rows, None] for part in term)
-            surface = self.surfaces[0].rows(rows)
-            # At no end of tokens the term is gone, and what is left is the best that size alone can do.
-            rest = (
-                surface.loss(self.transfer.params(params_M), np.full(len(params_M), np.inf)) + self.offset_K[rows, None]
-            )
-            with np.errstate(divide="ignore", invalid="ignore"):
-                needed = (coefficient_K / (target - rest)) ** (1 / exponent_K)
-            needed = np.where(target > rest, needed, np.inf)
-            raw = (needed / self.transfer.tokens_factor) ** (1 / self.transfer.tokens_power)
-            return raw if self.supply is None else self.supply.seen(raw)
-        return self._bisect(params_M, target, rows)
+        only = self.surfaces[0] if len(self.surfaces) == 1 else None
+        term = only.token_term() if only is not None else None
+        if only is None or term is None:
+            return self._bisect(params_M, target, rows)
+        coefficient_K, exponent_K = (part[rows, None] for part in term)
+        surface = only.rows(rows)
+        # At no end of tokens the term is gone, and what is left is the best that size alone can do.
+        alone_KM = surface.loss(self.transfer.params(params_M), np.full(len(params_M), np.inf))
+        rest_KM = alone_KM + self.offset_K[rows, None]
+        tokens_KM = self._in_one_term(coefficient_K, exponent_K, target - rest_KM)
+        for _ in range(ROUNDINGS if self.rounding is not None else 0):
+            assert self.rounding is not None
+            with np.errstate(invalid="ignore", over="ignore"):
+                added_KM = self.rounding.penalty(params_M, tokens_KM, rows)
+            tokens_KM = self._in_one_term(coefficient_K, exponent_K, target - rest_KM - added_KM)
+        return tokens_KM
+
+    def _in_one_term(self, coefficient_K: Array, exponent_K: Array, left_KM: Array) -> Array:
+        """The tokens at which coefficient / effective tokens^exponent is what is left."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            needed = (coefficient_K / left_KM) ** (1 / exponent_K)
+        needed = np.where(left_KM > 0, needed, np.inf)
+        raw = (needed / self.transfer.tokens_factor) ** (1 / self.transfer.tokens_power)
+        return raw if self.supply is None else self.supply.seen(raw)
 
     def _bisect(self, params_M: Array, target: float, rows: slice) -> Array:
         low = np.zeros((len(self.offset_K[rows]), len(params_M)))

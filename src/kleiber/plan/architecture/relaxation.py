@@ -191,6 +191,11 @@ def tangent_loss(shapes: Shapes, quality: Quality, at: Array) -> Posynomial:
         found.add(there * scale, by_params * to_width, by_params * to_depth, by_tokens)
         varying += there
     floor = float(surface.loss(params_worth, tokens_worth)[0, 0]) - varying
+    if quality.rounding is not None:
+        by_params, by_tokens = -quality.rounding.by_params, quality.rounding.by_tokens
+        level = float(quality.rounding.level_K[0]) * params**by_params
+        scale = width ** (-by_params * to_width) * depth ** (-by_params * to_depth)
+        found.add(level * scale, by_params * to_width, by_params * to_depth, by_tokens)
     return found.add(floor + float(quality.offset_K[0])).done()
 
 
@@ -251,8 +256,10 @@ def use(name: str, shapes: Shapes, brief: Brief, serving: Serving) -> Sum:
         "energy": device.power / JOULES_PER_KWH,
         "days": 1 / ((brief.devices or 1) * DAY),
     }[name]
-    peak = device.peak(brief.precision)
-    found = Sum().count(counted["train_flops"], factor / (peak * brief.mfu(shapes.option.family)), tokens=1)
+    peak = brief.serving_peak
+    found = Sum().count(
+        counted["train_flops"], factor / (brief.training_peak * brief.mfu(shapes.option.family)), tokens=1
+    )
     if demand and name in ("cost", "energy"):
         found.count(counted["prefill_flops"], factor * demand * (1 - share) / (peak * brief.prefill_efficiency))
         found.add(factor * demand * share, step=1)
@@ -273,7 +280,7 @@ def _device_limits(shapes: Shapes, brief: Brief, serving: Serving) -> list[Limit
         states = Sum().count(counted["total"], STATE_BYTES)
         room = USABLE * device.memory * brief.devices
         found.append(states.limit("training memory", room, "bytes", "memory of the training devices"))
-    arithmetic = 1 / (device.peak(brief.precision) * brief.prefill_efficiency)
+    arithmetic = 1 / (brief.serving_peak * brief.prefill_efficiency)
     reading = 1 / (device.bandwidth * brief.bandwidth_efficiency)
     routed = touched(shapes.option.expansion, int(serving.batch))
 

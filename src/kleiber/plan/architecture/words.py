@@ -73,6 +73,8 @@ def built(offer: Offer) -> str:
         pieces.append(
             "trained " + " x ".join(f"{size} {name}" for name, size in degrees.items() if size > 1) + " parallel"
         )
+    if offer.precision != "bf16":
+        pieces.append(f"served in {offer.precision}")
     heads = next((part for part in parts if hasattr(part, "kv_heads")), None)
     if heads is not None:
         pieces.append(f"{heads.heads} heads of {heads.head_width}, {heads.kv_heads} of keys")  # type: ignore[union-attr]
