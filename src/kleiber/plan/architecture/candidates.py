@@ -116,6 +116,7 @@ class Candidates:
 def candidates(shapes: Shapes, brief: Brief, quality: Quality, demand: Demand) -> Candidates:
     """The shapes of one option that keep the limits on serving and that no other shape beats in everything."""
     shapes = serve(shapes, brief)
+    shapes = shapes.take(np.isfinite(shapes["decode_s"]))
     used = uses(shapes, brief)
     everything = Candidates(
         shapes=shapes, used=used, limits=budgets(used, brief), quality=quality, demand=demand, brief=brief
@@ -124,11 +125,10 @@ def candidates(shapes: Shapes, brief: Brief, quality: Quality, demand: Demand) -
     def ratio(served: Array, price: Array) -> Array:
         """The most tokens per param."""
         most = most_tokens(everything.limits, served, price)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.broadcast_to(most, (1, len(shapes)))[0] / shapes["params"]
+        return np.broadcast_to(most, (1, len(shapes)))[0] / shapes["params"]
 
     # A shape that cannot keep the limits at the median may still be the best of a draw with less demand.
-    possible = np.isfinite(shapes["decode_s"]) & (ratio(*demand.least) >= LEAST_RATIO)
+    possible = ratio(*demand.least) >= LEAST_RATIO
     if brief.objective == "loss":
         possible &= ratio(*demand.at(slice(0, 1))) <= MOST_RATIO
     if brief.hardware is not None and brief.devices is not None:
