@@ -264,6 +264,11 @@ def _regret(winner: Choice, level: float) -> Amount | None:
 def caveats(wish: Brief, laws: Laws, said: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """What must be said of an answer, and of every family in it: `said`, by family."""
     notes = [f"{family}: {caveat}" for family, those in said.items() for caveat in those]
+    if len(laws.fits) > 1:
+        weights = ", ".join(
+            f"{fit.law.name} {100 * share:.0f} %" for fit, share in zip(laws.fits, laws.shares, strict=True)
+        )
+        notes.append(f"The laws are weighed by the runs that they did not see: {weights}.")
     if laws.draws < 2:
         notes.append("The fit has no draws, so nothing here has an interval: fit with --bootstrap 4000.")
     if laws.fit.runs.conventions.get("params", "unknown") == "unknown":

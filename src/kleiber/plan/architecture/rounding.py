@@ -44,8 +44,8 @@ class Rounding:
     def caveat(self) -> str:
         """What must be said where weights are rounded."""
         return (
-            f"What {self.bits:g} bits cost in loss is taken from Kumar et al. 2024, fitted on 30M to 1.7B params and 3 to 6 bits; "
-            "its level is open by a factor of three."
+            f"What {self.bits:g} bits cost in loss is taken from Kumar et al. 2024, fitted on 30M to 1.7B params and 3 to "
+            "6 bits; its level is open by a factor of three."
         )
 
 
