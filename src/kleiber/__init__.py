@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kleiber.fit.store import load
     from kleiber.laws import Law, Parameter
     from kleiber.plan import Plan, Question, plan
+    from kleiber.plan.architecture.frontier import frontier
     from kleiber.plan.next import NextRuns, next_runs
     from kleiber.report import chart, report
     from kleiber.runs import Conventions, RunTable, read
@@ -47,6 +48,7 @@ _HOMES = {
     "backtest": "kleiber.fit",
     "ceiling": "kleiber.fit",
     "chart": "kleiber.report",
+    "frontier": "kleiber.plan.architecture.frontier",
     "load": "kleiber.fit.store",
     "next_runs": "kleiber.plan.next",
     "read": "kleiber.runs",
@@ -75,6 +77,7 @@ __all__ = [
     "ceiling",
     "chart",
     "fit",
+    "frontier",
     "load",
     "next_runs",
     "plan",

@@ -7,6 +7,7 @@ two is what the limit costs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -184,18 +185,29 @@ def _knee(found: Frontier, each: Slice, x: Any, y: Any) -> list[Any]:
 
 
 def _names(found: Frontier, each: Slice, x: Any, y: Any) -> list[Any]:
-    """The name of a family below the middle of every stretch that it holds, where no design is."""
+    """The names of the families: below the middle of a stretch that one holds, where no design is; else beside its own line."""
+    if len(found.brief.families) < 2:
+        return []
+    parts = each.stretches
+    nearest = [int(np.abs(np.log(each.x) - np.log(part.low * part.high) / 2).argmin()) for part in parts]
+    below = [(part.family, each.x[place], each.y[place]) for part, place in zip(parts, nearest, strict=True)]
+    beside = []
+    for family, (own_x, own_y) in each.own.items():
+        if any(family == part.family for part in parts):
+            continue
+        # High up the curves lie apart; one name stands lower than the other.
+        height = each.y.min() + (0.8 - 0.15 * len(beside)) * (each.y.max() - each.y.min())
+        place = int(np.abs(own_y - height).argmin())
+        beside.append((family, own_x[place], own_y[place]))
+    texts = [_text(found, "names below", below, x, y, align="right", baseline="top", dx=-6, dy=7)]
+    return [*texts, _text(found, "names beside", beside, x, y, align="left", baseline="bottom", dx=6, dy=-3)]
+
+
+def _text(found: Frontier, name: str, places: Sequence[tuple[str, float, float]], x: Any, y: Any, **how: Any) -> Any:
     import altair as alt
 
-    if len(found.brief.families) < 2 or not each.stretches:
-        return []
-    nearest = [int(np.abs(np.log(each.x) - np.log(part.low * part.high) / 2).argmin()) for part in each.stretches]
-    words = [NAMES[part.family] for part in each.stretches]
-    data = rows(
-        "family names",
-        family=[part.family for part in each.stretches],
-        words=words,
-        **{found.x.name: each.x[nearest], found.y.name: each.y[nearest]},
-    )
-    text = alt.Chart(data).mark_text(align="right", baseline="top", dx=-6, dy=7, fontSize=12.5, fontWeight=600)
-    return [text.encode(x=x, y=y, text="words:N", color=_colour(found, legend=False))]
+    family, xs, ys = zip(*places, strict=True) if places else ((), (), ())
+    words = [NAMES[each] for each in family]
+    data = rows(name, family=family, words=words, **{found.x.name: xs, found.y.name: ys})
+    text = alt.Chart(data).mark_text(fontSize=12.5, fontWeight=600, **how)
+    return text.encode(x=x, y=y, text="words:N", color=_colour(found, legend=False))

@@ -63,7 +63,7 @@ def chosen(names: str | Sequence[str]) -> tuple[Axis, ...]:
     listed = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
     for name in listed:
         if name not in AXES:
-            raise InputError("no such axis", found=repr(name), expected=did_you_mean(name, AXES))
+            raise InputError("no such axis", found=repr(name), remedy=did_you_mean(name, AXES))
         if listed.count(name) > 1:
             raise InputError(f"the axis {name} is given twice", remedy="name each axis once")
     if not 2 <= len(listed) <= 3:
