@@ -192,6 +192,10 @@ def _layout(wish: Brief, shape: Shape, tokens: float) -> Training | None:
     return training(shape, tokens, wish)
 
 
+def _no_draws(fit: Fit) -> str:
+    return "fit with --bootstrap 4000" if fit.runs.count else "a published law has no draws, runs of your own do"
+
+
 def _off(families: Iterable[str]) -> str:
     """How far the modelled rates of training are off, family by family."""
     known = ", ".join(f"{100 * ERRORS[family]:.0f} % ({family})" for family in families if family in ERRORS)
@@ -270,7 +274,7 @@ def caveats(wish: Brief, laws: Laws, said: Mapping[str, tuple[str, ...]]) -> tup
         )
         notes.append(f"The laws are weighed by the runs that they did not see: {weights}.")
     if laws.draws < 2:
-        notes.append("The fit has no draws, so nothing here has an interval: fit with --bootstrap 4000.")
+        notes.append(f"Nothing here has an interval: {_no_draws(laws.fit)}.")
     if laws.fit.runs.conventions.get("params", "unknown") == "unknown":
         notes.append("The runs do not say whether their params include embeddings; they are taken to.")
     if wish.hardware is not None:

@@ -105,7 +105,16 @@ def turns(wish: Brief, laws: Laws, seed: int, best: Offer) -> tuple[str, ...]:
         if answer != best.family
     )
     stays = [words for words, answer in answers.items() if answer == best.family]
-    return (*turned, f"{' or '.join(stays)} would not change the family") if stays else turned
+    return (*turned, f"{listed(stays)} would not change the family") if stays else turned
+
+
+def listed(names: list[str]) -> str:
+    """Names in a sentence.
+
+    >>> listed(["one", "two", "three"])
+    'one, two or three'
+    """
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _changes(wish: Brief) -> dict[str, Brief]:
