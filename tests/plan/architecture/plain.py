@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from kleiber.cost import FAMILIES, find_hardware
 from kleiber.cost.families import Option, options
 from kleiber.fit import Fit
-from kleiber.laws.transfer import Transfer
+from kleiber.laws.transfer import Transfer, dense_transfer, experts_transfer, hybrid_transfer, state_space_transfer
 from kleiber.plan.architecture.brief import Brief
-from kleiber.plan.architecture.loans import Laws, borrowed, quality
+from kleiber.plan.architecture.loans import Laws, quality
 from kleiber.plan.architecture.quality import Quality
 from kleiber.plan.architecture.relaxation import Relaxed, Serving, relax
 from kleiber.plan.architecture.shapes import Shapes, counts, shapes_of
@@ -199,7 +199,9 @@ def loss(asked: Asked, params: Array, tokens: Array | float) -> Array:
 @functools.cache
 def transfer(option: Option) -> Transfer:
     """What the option's shapes are worth as dense ones."""
-    return borrowed(option)
+    if option.family == "experts":
+        return experts_transfer(float(option.expansion))
+    return {"dense": dense_transfer, "ssm": state_space_transfer, "hybrid": hybrid_transfer}[option.family]()
 
 
 def tokens_for(asked: Asked, params: Array) -> Array:
@@ -242,7 +244,7 @@ def best_of_cells(asked: Asked, width: Array, depth: Array) -> Array:
             return np.where(fine, loss(asked, params, np.where(fine, most, 1.0)), np.inf)
         tokens = np.maximum(tokens_for(asked, params), 0.05 * params)
         value = used(asked, width, depth, np.where(np.isfinite(tokens), tokens, 1.0))[OF_OBJECTIVE[brief.objective]]
-    return np.where(fine & (tokens <= most), value, np.inf)
+    return np.where(fine & np.isfinite(tokens) & (tokens <= most), value, np.inf)
 
 
 def searched(asked: Asked, rounds: int = 7, across: int = 21) -> tuple[float, float, float]:
