@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from kleiber.cost.attention import Attention
 from kleiber.cost.experts import Experts
@@ -65,8 +66,14 @@ def options(families: tuple[str, ...], *, vocabulary: int) -> tuple[Option, ...]
     for family in families:
         if family not in BUILDERS:
             raise InputError("no such family", found=repr(family), remedy=did_you_mean(family, FAMILIES))
-        found += BUILDERS[family](vocabulary)
+        found += _built(family, vocabulary)
     return tuple(found)
+
+
+@cache
+def _built(family: str, vocabulary: int) -> tuple[Option, ...]:
+    """The options of a family, the same ones every time, so that what was counted of them can be kept."""
+    return tuple(BUILDERS[family](vocabulary))
 
 
 @dataclass(frozen=True, kw_only=True)

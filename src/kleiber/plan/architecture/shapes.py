@@ -9,14 +9,15 @@ Legend: M shapes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kleiber.cost import Shape, bytes_of, cache, decode_flops, params, prefill_flops, train_flops
-from kleiber.cost.families import Option, options
+from kleiber.cost.families import Option
 from kleiber.cost.grid import Polynomial, buildable, polynomial
 from kleiber.plan.architecture.brief import Brief
 
@@ -24,34 +25,54 @@ Array = NDArray[np.float64]
 Count = Callable[[Shape], float]
 
 
-def counts(brief: Brief, convention: str) -> Mapping[str, Count]:
-    """What is counted of a shape: params, FLOPs per token, bytes. `convention` says which params the law counts."""
-    size = bytes_of(brief.precision)
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """What is counted of a shape, params, FLOPs per token and bytes, and what that depends on: `convention` says which params the
+    law counts."""
 
-    def counted(shape: Shape) -> float:
+    convention: str
+    precision: str
+    context: int
+    mean_context: int
+    train_context: int
+
+    def items(self) -> Iterator[tuple[str, Count]]:
+        """Every count by name."""
+        size = bytes_of(self.precision)
+        yield "params", self._params
+        yield "active", lambda shape: params(shape).active
+        yield "total", lambda shape: params(shape).total
+        yield "train_flops", lambda shape: train_flops(shape, self.train_context)
+        yield "prefill_flops", lambda shape: prefill_flops(shape, self.mean_context) / self.mean_context
+        yield "prompt_flops", lambda shape: prefill_flops(shape, self.context)
+        yield "decode_flops", lambda shape: decode_flops(shape, self.mean_context)
+        yield "last_flops", lambda shape: decode_flops(shape, self.context)
+        yield "weight_bytes", lambda shape: size * params(shape).total
+        yield "resident_bytes", lambda shape: size * _resident(shape)
+        yield "routed_bytes", lambda shape: size * params(shape).groups.get("routed", 0)
+        yield "cache_bytes", lambda shape: cache(shape, self.context, self.precision).per_sequence
+        yield "mean_cache_bytes", lambda shape: cache(shape, self.mean_context, self.precision).per_sequence
+
+    def _params(self, shape: Shape) -> float:
         found = params(shape)
-        return found.active - found.embedding if convention == "non_embedding" else found.active
+        return found.active - found.embedding if self.convention == "non_embedding" else found.active
 
-    def resident(shape: Shape) -> float:
-        """Bytes that every pass reads, whatever the experts chosen: all but the looked-up table and the routed experts."""
-        found = params(shape)
-        return size * (found.total - found.groups["embedding"] - found.groups.get("routed", 0))
 
-    return {
-        "params": counted,
-        "active": lambda shape: params(shape).active,
-        "total": lambda shape: params(shape).total,
-        "train_flops": lambda shape: train_flops(shape, brief.train_context),
-        "prefill_flops": lambda shape: prefill_flops(shape, brief.mean_context) / brief.mean_context,
-        "prompt_flops": lambda shape: prefill_flops(shape, brief.context),
-        "decode_flops": lambda shape: decode_flops(shape, brief.mean_context),
-        "last_flops": lambda shape: decode_flops(shape, brief.context),
-        "weight_bytes": lambda shape: size * params(shape).total,
-        "resident_bytes": resident,
-        "routed_bytes": lambda shape: size * params(shape).groups.get("routed", 0),
-        "cache_bytes": lambda shape: cache(shape, brief.context, brief.precision).per_sequence,
-        "mean_cache_bytes": lambda shape: cache(shape, brief.mean_context, brief.precision).per_sequence,
-    }
+def _resident(shape: Shape) -> int:
+    """Params that every pass reads, whatever the experts chosen: all but the looked-up table and the routed experts."""
+    found = params(shape)
+    return found.total - found.groups["embedding"] - found.groups.get("routed", 0)
+
+
+def counts(brief: Brief, convention: str) -> Counts:
+    """What a brief needs to know of a shape."""
+    return Counts(
+        convention=convention,
+        precision=brief.precision,
+        context=brief.context,
+        mean_context=brief.mean_context,
+        train_context=brief.train_context,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,15 +116,9 @@ class Shapes:
         return self.option.build(int(self.width_M[index]), int(self.depth_M[index]))
 
 
-def enumerate_shapes(brief: Brief, convention: str) -> list[Shapes]:
-    """Every buildable shape of every option of the brief's families, option by option."""
-    return [
-        shapes_of(option, counts(brief, convention)) for option in options(brief.families, vocabulary=brief.vocabulary)
-    ]
-
-
-def shapes_of(option: Option, counted: Mapping[str, Count]) -> Shapes:
-    """Every buildable shape of one option."""
+@lru_cache(maxsize=256)
+def shapes_of(option: Option, counted: Counts) -> Shapes:
+    """Every buildable shape of one option; counted once, since a plan asks again for every change of its brief."""
     width_M, depth_M = buildable(option)
     polynomials = {name: polynomial(option, count) for name, count in counted.items()}
     columns = {name: found.at(width_M, depth_M) for name, found in polynomials.items()}
