@@ -122,7 +122,7 @@ def agrees_with_brute_force(seed: int) -> None:
     surface = Surface(law=find(law), theta_KP=find(law).theta(values)[None])
     ours, theirs = float(best(asked, surface, lesson()).loss[0]), brute(asked, alone)
     assert ours == pytest.approx(theirs, rel=1e-4), asked
-    assert ours <= theirs * (1 + 1e-6), asked
+    assert ours <= theirs * (1 + 1e-5), asked
 
 
 @pytest.mark.parametrize("seed", range(16))

@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 Loss = Callable[[Array, Array], Array]
 SHARE = (np.log(1e-6), np.log(0.999))  # of the training budget, for the teacher's training
 TOKENS_PER_PARAM = (np.log(0.1), np.log(1e5))  # of the teacher
-GRID, WINDOW, STEPS = 25, 5, 16
+GRID, WINDOW, STEPS, SHRINK = 25, 5, 30, 0.7
 MOST_AT_ONCE = 2_000_000
 
 
@@ -117,18 +117,23 @@ def lowest(
     (array([1., 2.]), array([1., 2.]))
     """
     middle = [np.full(rows, (low + high) / 2) for low, high in ranges]
-    widths = [(high - low) / 2 if moves else 0.0 for (low, high), moves in zip(ranges, free, strict=True)]
+    widths = [
+        np.full(rows, (high - low) / 2 if moves else 0.0) for (low, high), moves in zip(ranges, free, strict=True)
+    ]
     count = GRID
     for _ in range(STEPS if any(free) else 1):
-        offsets = [width * np.linspace(-1, 1, count if width else 1) for width in widths]
-        mesh = [axis.ravel() for axis in np.meshgrid(*offsets, indexing="ij")]
+        steps = [np.linspace(-1, 1, count) if moves else np.zeros(1) for moves in free]
+        mesh = [axis.ravel() for axis in np.meshgrid(*steps, indexing="ij")]
         u_KG, v_KG = (
-            np.clip(centre[:, None] + step, *span) for centre, step, span in zip(middle, mesh, ranges, strict=True)
+            np.clip(centre[:, None] + width[:, None] * step, *span)
+            for centre, width, step, span in zip(middle, widths, mesh, ranges, strict=True)
         )
         loss_KG = np.nan_to_num(loss(u_KG, v_KG), nan=np.inf, posinf=np.inf)
-        index = np.broadcast_to(loss_KG, u_KG.shape).argmin(axis=1)
-        picked = np.arange(rows), index
-        middle = [u_KG[picked], v_KG[picked]]
-        widths = [width * (2 / (count - 1) if count == GRID else 0.5) for width in widths]
+        index_K = np.broadcast_to(loss_KG, u_KG.shape).argmin(axis=1)
+        middle = [axis_KG[np.arange(rows), index_K] for axis_KG in (u_KG, v_KG)]
+        # Where the best lies on the rim of its window the valley goes on: the window moves there and keeps its size.
+        inside_K = np.max([np.abs(step[index_K]) for step in mesh], axis=0) < 1
+        shrink_K = np.full(rows, 2 / (count - 1)) if count == GRID else np.where(inside_K, SHRINK, 1.0)
+        widths = [width * shrink_K for width in widths]
         count = WINDOW
     return middle[0], middle[1]
