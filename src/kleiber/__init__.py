@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kleiber.laws import Law, Parameter
     from kleiber.plan import Plan, Question, plan
     from kleiber.plan.architecture.frontier import frontier
+    from kleiber.plan.distil import Distilled, distil
     from kleiber.plan.next import NextRuns, next_runs
     from kleiber.report import chart, report
     from kleiber.runs import Conventions, RunTable, read
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 # Public name -> where it lives. Nothing is imported until it is asked for, which keeps `import kleiber` quick.
 _HOMES = {
     "Conventions": "kleiber.runs",
+    "Distilled": "kleiber.plan.distil",
     "Finding": "kleiber.finding",
     "Fit": "kleiber.fit.result",
     "Forecast": "kleiber.fit.result",
@@ -49,6 +51,7 @@ _HOMES = {
     "ceiling": "kleiber.fit",
     "chart": "kleiber.report",
     "frontier": "kleiber.plan.architecture.frontier",
+    "distil": "kleiber.plan.distil",
     "load": "kleiber.fit.store",
     "next_runs": "kleiber.plan.next",
     "read": "kleiber.runs",
@@ -59,6 +62,7 @@ _VERBS = ("fit", "plan", "report")
 
 __all__ = [
     "Conventions",
+    "Distilled",
     "Finding",
     "Fit",
     "Forecast",
@@ -76,6 +80,7 @@ __all__ = [
     "backtest",
     "ceiling",
     "chart",
+    "distil",
     "fit",
     "frontier",
     "load",

@@ -40,7 +40,9 @@ def test_a_refusal_says_why_and_what_would_change_it(tmp_path: Path, as_json, ro
     assert found["outcome"] == "too_few_runs"
     assert found["remedy"]
     # A refused fit is kept as what it is, and nothing can be planned from it.
-    for command in (("forecast", kept, "--params", "1B", "--tokens", "1T"), ("plan", kept, "--flops", "1e22")):
+    student = ("--student", "1B", "--flops", "1e22", "--train-teacher")
+    asked = (("forecast", kept, "--params", "1B", "--tokens", "1T"), ("plan", kept, "--flops", "1e22"))
+    for command in (*asked, ("distil", kept, *student)):
         refused = as_json(*command, code=1)
         assert refused["schema"] == f"kleiber/{command[0]}/1"
         assert refused["outcome"] == "too_few_runs"
