@@ -135,11 +135,13 @@ def conflict(question: Question, *, fixed: Collection[str] = ()) -> Solution:
     """Why a question is infeasible: the least common factor by which to relax every limit, and the limits tight then.
 
     Limits named in `fixed` do not give way. `relax_each` is the factor by which each of the conflicting limits would have to be
-    relaxed if it alone gave way; a limit that cannot help alone is left out.
+    relaxed if it alone gave way; a limit that cannot help alone is left out. Limits called "x, y" and "x, z" are two parts of one
+    limit on x, and give way together.
     """
     common, duals = _phase_one(question, [limit.name for limit in question.limits if limit.name not in fixed])
     tight = tuple(name for name, dual in duals.items() if dual > NEGLIGIBLE and name not in fixed)
-    alone = {name: _phase_one(question, [name])[0] for name in tight} if common > 1 else {}
+    parts = {name: [limit.name for limit in question.limits if _whole(limit.name) == _whole(name)] for name in tight}
+    alone = {name: _phase_one(question, parts[name])[0] for name in tight} if common > 1 else {}
     return Solution(
         status="infeasible",
         values={},
@@ -149,6 +151,10 @@ def conflict(question: Question, *, fixed: Collection[str] = ()) -> Solution:
         relax=common,
         relax_each={name: factor for name, factor in alone.items() if np.isfinite(factor)},
     )
+
+
+def _whole(name: str) -> str:
+    return name.split(",")[0]
 
 
 def _phase_one(question: Question, giving: list[str]) -> tuple[float, dict[str, float]]:

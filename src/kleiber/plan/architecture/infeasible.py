@@ -46,11 +46,11 @@ def explain(wish: Brief, laws: Laws, seed: int) -> InputError:
     answers = [(answer, floor) for known, floor, shapes in tried for answer in _conflicts(shapes, wish, known)]
     if not answers:
         return InputError("no shape keeps these limits together", remedy="relax a limit, or allow other families")
-    best, floor = min(answers, key=lambda found: found[0].relax or np.inf)
+    best, _ = min(answers, key=lambda found: found[0].relax or np.inf)
     return InputError(
         "no shape keeps these limits together",
         found=", ".join(dict.fromkeys(_asked(name, wish) for name in best.conflicts)),
-        remedy=_remedy(best, wish, floor),
+        remedy=_remedy(answers, best, wish),
     )
 
 
@@ -88,23 +88,33 @@ def _asked(name: str, wish: Brief) -> str:
     return f"{option} {show(value)}"
 
 
-def _remedy(found: Solution, wish: Brief, floor: float) -> str:
-    """Each limit alone where one is enough; else all of them together."""
-    worst: dict[str, float] = {}
-    for name, factor in found.relax_each.items():
-        option = OPTIONS.get(name, name)
-        worst[option] = max(worst.get(option, 1.0), factor)
-    alone = [_relaxed(option, factor, wish, floor) for option, factor in worst.items()]
-    if alone:
-        return f"relax one of them: {', or '.join(alone)}"
-    return f"relax all of them by a factor of {found.relax:.3g}"
+def _remedy(answers: list[tuple[Solution, float]], best: Solution, wish: Brief) -> str:
+    """Each limit alone where one is enough, with the least that would do for any option; else all of them together."""
+    named = [OPTIONS.get(name, name) for name in best.conflicts]
+    least: dict[str, tuple[float, float]] = {}
+    for found, floor in answers:
+        for name, factor in found.relax_each.items():
+            option = OPTIONS.get(name, name)
+            if option in named:
+                least[option] = min(least.get(option, (np.inf, 0.0)), _needed(option, factor, wish, floor))
+    if least:
+        return f"relax one of them: {', or '.join(_relaxed(option, *found, wish) for option, found in least.items())}"
+    target = ", the loss target by what it is above the floor" if "--loss-target" in named else ""
+    return f"relax every limit by a factor of {best.relax:.3g}{target}"
 
 
-def _relaxed(option: str, factor: float, wish: Brief, floor: float) -> str:
+def _needed(option: str, factor: float, wish: Brief, floor: float) -> tuple[float, float]:
+    """(value, factor) of one limit that would do alone."""
     if option == "--loss-target":
         assert wish.loss_target is not None
-        return f"{option} {floor + (wish.loss_target - floor) * factor * ROOM:.4g}"
+        return floor + (wish.loss_target - floor) * factor * ROOM, factor
     value = getattr(wish, FIELDS[option]) if option in FIELDS else None
-    if value is None:
+    return (factor if value is None else value * factor * ROOM), factor
+
+
+def _relaxed(option: str, value: float, factor: float, wish: Brief) -> str:
+    if option == "--loss-target":
+        return f"{option} {value:.4g}"
+    if option not in FIELDS or getattr(wish, FIELDS[option]) is None:
         return f"devices with {factor:.3g} times the memory"
-    return f"{option} {show(value * factor * ROOM)} (x {factor:.3g})"
+    return f"{option} {show(value)} (x {factor:.3g})"

@@ -35,7 +35,7 @@ VARIABLES = ("width", "depth", "tokens", "step_s")
 ROUNDS = 40
 SETTLED = 1e-7  # in the logarithms of the variables
 REMEMBERED = 8  # touches: older ones belong to another width and depth
-STRUCTURE = ("wide enough", "deep enough", "smallest width", "fewest tokens")
+STRUCTURE = ("wide enough", "deep enough", "smallest width", "smallest depth", "fewest tokens")
 STEPS = ("step, reading", "step, computing")
 
 
@@ -224,6 +224,7 @@ def limits_of(shapes: Shapes, brief: Brief, serving: Serving) -> tuple[Limit, ..
         Sum().add(1.0, 1, -1).limit("wide enough", most, "", "width to depth"),
         Sum().add(least, -1, 1).limit("deep enough", 1.0, "", "width to depth"),
         Sum().add(float(shapes.option.widths[0]), -1).limit("smallest width", 1.0, "", "the narrowest shape"),
+        Sum().add(float(shapes.depth_M.min()), 0, -1).limit("smallest depth", 1.0, "", "the shallowest shape"),
         Sum()
         .count(shapes.polynomials["params"], LEAST_RATIO, tokens=-1)
         .limit("fewest tokens", 1.0, "", "the fewest tokens"),
