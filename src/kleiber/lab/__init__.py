@@ -8,4 +8,4 @@ Importing this package loads no PyTorch: it is needed, and imported, where a mod
 (`kleiber.lab.models`, `kleiber.lab.train`). Install it with the extra `lab`.
 """
 
-FAMILIES = ("dense",)
+FAMILIES = ("dense", "experts", "ssm", "hybrid")

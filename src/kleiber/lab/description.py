@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from kleiber.errors import InputError, did_you_mean
+from kleiber.lab.dial import Dial, Shape
 from kleiber.lab.recipe import Recipe
-from kleiber.lab.shape import DenseShape
 from kleiber.quantity import read as read_quantity
 
 
@@ -23,7 +23,7 @@ class Cell:
     Cells of one shape and seed share a trunk.
     """
 
-    shape: DenseShape
+    shape: Shape
     tokens: int
     seed: int
     recipe: Recipe
@@ -41,9 +41,9 @@ class Cell:
 
     def _trunk_facts(self) -> dict[str, Any]:
         return {
-            "family": "dense",
+            "family": self.shape.family,
             "shape": asdict(self.shape),
-            "recipe": asdict(self.recipe),
+            "recipe": self.recipe.facts(),
             "seed": self.seed,
             "corpus": self.corpus,
         }
@@ -62,17 +62,18 @@ class Ladder:
 def read_ladder(path: str | Path) -> Ladder:
     """Read a ladder from TOML.
 
-    The file holds `name`, `corpus`, `hardware`, a `[recipe]` table (the fields of `Recipe`), a `[shape]` table (`depth`
-    and `mlp_ratio`, the same at every size) and a list of `[[stage]]`s, each with `widths`, `tokens` and `seeds`:
-    the cells of a stage are its full grid, and stages are trained in the order of the file. A stage may change the
-    recipe for its own cells (`recipe = {lr = 0.005}`). A cell named twice counts once. Raises `InputError` naming the
-    file and the key.
+    The file holds `name`, `corpus`, `hardware`, a `family` (dense unless told), a `[recipe]` table (the fields of `Recipe`), a
+    `[shape]` table (the settings of `Dial`, the same at every size) and a list of `[[stage]]`s, each with `widths` or
+    `sizes` (active non-embedding params), `tokens` and `seeds`: the cells of a stage are its full grid, and stages are trained
+    in the order of the file. A stage may change family, shape and recipe for its own cells (`recipe = {lr = 0.005}`); where it
+    names another family, the file's `[shape]` says nothing of it but `depth`. Other families than dense train with `transfer`
+    unless told otherwise. A cell named twice counts once. Raises `InputError` naming the file and the key.
     """
     where = str(path)
     raw = _load(Path(path))
-    _only(raw, ("name", "corpus", "hardware", "recipe", "shape", "stage"), where)
+    _only(raw, ("name", "corpus", "hardware", "family", "recipe", "shape", "stage"), where)
     _recipe(_need(raw, "recipe", dict, where), where)
-    _only(_need(raw, "shape", dict, where), ("depth", "mlp_ratio"), f"{where}, [shape]")
+    Dial.read(raw.get("family", "dense"), _need(raw, "shape", dict, where), where=where)
     cells: dict[str, Cell] = {}
     for number, stage in enumerate(_need(raw, "stage", list, where), start=1):
         for cell in _cells(raw, stage, where, number):
@@ -87,19 +88,39 @@ def read_ladder(path: str | Path) -> Ladder:
 
 def _cells(raw: dict[str, Any], stage: dict[str, Any], where: str, number: int) -> Iterator[Cell]:
     at = f"{where}, stage {number}"
-    _only(stage, ("widths", "tokens", "seeds", "recipe"), at)
-    recipe = _recipe({**raw["recipe"], **stage.get("recipe", {})}, at)
-    depth, ratio = (_need(raw["shape"], key, int, f"{where}, [shape]") for key in ("depth", "mlp_ratio"))
+    _only(stage, ("family", "shape", "widths", "sizes", "tokens", "seeds", "recipe"), at)
+    dial = _dial(raw, stage, at)
+    recipe = _recipe({"transfer": dial.family != "dense", **raw["recipe"], **stage.get("recipe", {})}, at)
+    shapes = _shapes(dial, stage, recipe, at)
     for tokens in _need(stage, "tokens", list, at):
         for seed in _need(stage, "seeds", list, at):
-            for width in _need(stage, "widths", list, at):
+            for shape in shapes:
                 yield Cell(
-                    shape=DenseShape(width=width, depth=depth, hidden=ratio * width, context=recipe.context),
+                    shape=shape,
                     tokens=_tokens(tokens, recipe),
                     seed=seed,
                     recipe=recipe,
                     corpus=_need(raw, "corpus", str, where),
                 )
+
+
+def _dial(raw: dict[str, Any], stage: dict[str, Any], at: str) -> Dial:
+    """The file's family and settings, changed by the stage's own."""
+    usual = raw.get("family", "dense")
+    family = stage.get("family", usual)
+    inherited = (
+        raw["shape"] if family == usual else {key: raw["shape"][key] for key in ("depth",) if key in raw["shape"]}
+    )
+    settings = {**inherited, **(_need(stage, "shape", dict, at) if "shape" in stage else {})}
+    return Dial.read(family, settings, where=at)
+
+
+def _shapes(dial: Dial, stage: dict[str, Any], recipe: Recipe, at: str) -> list[Shape]:
+    if "sizes" not in stage:
+        return [dial.at_width(width, context=recipe.context) for width in _need(stage, "widths", list, at)]
+    if "widths" in stage:
+        raise InputError("a stage names its models by widths or by sizes, not by both", where=at)
+    return [dial.at_size(read_quantity(size), context=recipe.context) for size in _need(stage, "sizes", list, at)]
 
 
 def _tokens(value: int | str, recipe: Recipe) -> int:

@@ -19,6 +19,8 @@ from typing import IO, TYPE_CHECKING, Any
 from kleiber.errors import KleiberError
 from kleiber.lab.corpus import Corpus, read_corpus
 from kleiber.lab.description import Cell, Ladder, read_ladder
+from kleiber.lab.dial import Shape
+from kleiber.lab.shape import DenseShape
 
 if TYPE_CHECKING:
     from kleiber.lab.train import Trainer
@@ -149,13 +151,16 @@ def _row(cell: Cell, corpus: Corpus, trainer: Trainer, loss: float, loss_se: flo
     return {
         "run": cell.run,
         "trunk": cell.trunk,
-        "family": "dense",
+        "family": shape.family,
         "width": shape.width,
         "depth": shape.depth,
         "heads": shape.heads,
+        "context": shape.context,
         "params": shape.params,
         "params_total": shape.params_total,
+        "active_params": shape.active_params,
         "embedding_params": shape.embedding_params,
+        **_expert_columns(shape, trainer),
         "tokens": cell.tokens,
         # Windows are drawn without replacement: a byte comes back only when all have been seen.
         "unique_tokens": min(cell.tokens, corpus.unique_train_bytes),
@@ -170,6 +175,18 @@ def _row(cell: Cell, corpus: Corpus, trainer: Trainer, loss: float, loss_se: flo
         "schedule": "warmup-constant-linear",
         "seed": cell.seed,
         "corpus_sha256": corpus.sha256,
+    }
+
+
+def _expert_columns(shape: Shape, trainer: Trainer) -> dict[str, Any]:
+    """What laws of experts need; a model without experts is one of a single expert, always used."""
+    setting = None if isinstance(shape, DenseShape) else shape.experts
+    return {
+        "experts": setting.count if setting else 1,
+        "chosen": setting.chosen if setting else 1,
+        "granularity": setting.granularity if setting else 1,
+        "activation_ratio": setting.share if setting else 1.0,
+        "max_violation": trainer.max_violation(),
     }
 
 

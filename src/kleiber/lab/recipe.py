@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from kleiber.errors import InputError
+
+BASE_WIDTH = 32
+FLAGS = ("compile", "transfer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,6 +17,10 @@ class Recipe:
 
     The peak rate follows one smooth rule, lr · (width / 32)^lr_exponent, so that no rung of a ladder stands off its
     neighbours because of a jumpy pick. Tokens are bytes.
+
+    With `transfer` the rate is that of width 32 and every tensor has its own, so that one rate holds at all widths (see
+    `kleiber.lab.models.roles`): lr · 32 / width for maps, lr for embedding and vectors; `weight_decay` is lr's at width 32,
+    and a step takes the same share of a weight at every width.
     """
 
     context: int = 128
@@ -26,12 +34,13 @@ class Recipe:
     beta2: float = 0.98
     clip_norm: float = 1.0
     compile: bool = False
+    transfer: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, bool) != (field.name == "compile") or not isinstance(value, (int, float)):
-                expected = "true or false" if field.name == "compile" else "a number"
+            if isinstance(value, bool) != (field.name in FLAGS) or not isinstance(value, (int, float)):
+                expected = "true or false" if field.name in FLAGS else "a number"
                 raise InputError(f"the recipe's {field.name} must be {expected}", found=repr(value))
         for name in ("context", "batch_windows", "lr", "warmup_tokens", "clip_norm"):
             if getattr(self, name) <= 0:
@@ -42,6 +51,17 @@ class Recipe:
                 found=self.decay_fraction,
                 expected="a number between 0 and 1",
             )
+        if self.transfer and self.lr_exponent not in (-1.0, Recipe.lr_exponent):
+            raise InputError(
+                "the recipe's lr_exponent has no say where the rate transfers",
+                found=self.lr_exponent,
+                remedy="leave it out, or set transfer = false",
+            )
+
+    def facts(self) -> dict[str, Any]:
+        """What a run's name is made of. A dial added later is left out at its default: names given before it stand."""
+        facts = asdict(self)
+        return facts if self.transfer else {name: value for name, value in facts.items() if name != "transfer"}
 
     @property
     def batch_tokens(self) -> int:
@@ -49,8 +69,8 @@ class Recipe:
         return self.batch_windows * self.context
 
     def peak_lr(self, width: int) -> float:
-        """The rate of the trunk at this width."""
-        return self.lr * (width / 32) ** self.lr_exponent
+        """The rate of the trunk at this width; with `transfer` that of the maps."""
+        return self.lr * (width / BASE_WIDTH) ** (-1.0 if self.transfer else self.lr_exponent)
 
     def steps(self, tokens: int) -> int:
         """Optimiser steps of a run of that many tokens, to the nearest whole step."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kleiber import cost
 from kleiber.errors import InputError
 
 HEAD_WIDTH = 8
@@ -46,6 +47,11 @@ class DenseShape:
             )
 
     @property
+    def family(self) -> str:
+        """Always `dense`."""
+        return "dense"
+
+    @property
     def heads(self) -> int:
         """Attention heads per block."""
         return self.width // HEAD_WIDTH
@@ -61,6 +67,18 @@ class DenseShape:
         return 2 * self.width * self.hidden * self.depth
 
     @property
+    def cost(self) -> cost.Shape:
+        """The same model as `kleiber.cost` counts it."""
+        block = cost.Block(
+            mixer=cost.Attention(heads=self.heads, kv_heads=self.heads, head_width=HEAD_WIDTH),
+            feed_forward=cost.FeedForward(hidden=self.hidden, gated=False),
+            times=self.depth,
+        )
+        return cost.Shape(
+            width=self.width, vocabulary=VOCABULARY, tied=False, blocks=(block,), norms_per_part=0, final_norm=False
+        )
+
+    @property
     def params(self) -> int:
         """Non-embedding parameters: attention and MLP maps (the norms carry none).
 
@@ -68,6 +86,11 @@ class DenseShape:
         *and* the output head.
         """
         return self.attention_params + self.mlp_params
+
+    @property
+    def active_params(self) -> int:
+        """Those that one token uses: all of `params`."""
+        return self.params
 
     @property
     def embedding_params(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kleiber.errors import InputError
 
@@ -24,9 +24,16 @@ COLUMNS = {
     "width": "int64",
     "depth": "int64",
     "heads": "int64",
+    "context": "int64",
     "params": "int64",
     "params_total": "int64",
+    "active_params": "int64",
     "embedding_params": "int64",
+    "experts": "int64",
+    "chosen": "int64",
+    "granularity": "int64",
+    "activation_ratio": "double",
+    "max_violation": "double",
     "tokens": "int64",
     "unique_tokens": "int64",
     "flops": "double",
@@ -47,7 +54,7 @@ COLUMNS = {
 def table(results_dir: str | Path, *, source: str = "kleiber lab") -> pa.Table:
     """The finished runs of a results folder, smallest model and budget first.
 
-    `params` is non-embedding, `flops` is 6 · params · tokens, `flops_counted` the matrix products counted one by one,
+    `params` is non-embedding, `flops` is 6 · active params · tokens, `flops_counted` the matrix products counted one by one,
     `loss` held-out nats per byte; the schema's metadata says so under `kleiber.*` keys. Runs on different corpora are
     refused: their losses cannot be compared.
     """
@@ -65,7 +72,14 @@ def table(results_dir: str | Path, *, source: str = "kleiber lab") -> pa.Table:
         [pa.field(name, pa.type_for_alias(kind)) for name, kind in COLUMNS.items()],
         metadata={**CONVENTIONS, "kleiber.source": source, "kleiber.corpus_sha256": corpora[0]},
     )
+    rows = [{**_before_families(row), **row} for row in rows]
     return pa.table({name: [row[name] for row in rows] for name in COLUMNS}, schema=schema)
+
+
+def _before_families(row: dict[str, Any]) -> dict[str, Any]:
+    """What a run written down when all were dense did not say; its context it never said."""
+    dense = {"experts": 1, "chosen": 1, "granularity": 1, "activation_ratio": 1.0, "max_violation": None}
+    return {**dense, "active_params": row["params"], "context": None}
 
 
 def write_table(results_dir: str | Path, parquet: str | Path, *, source: str) -> pa.Table:

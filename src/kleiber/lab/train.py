@@ -1,7 +1,8 @@
 """Training: one constant-rate trunk per size and seed, a short decay branch off it for every token budget.
 
-The whole state of a run is three flat vectors and a step number. All weights are views into one vector, so that
-a branch is a copy of it, a checkpoint is four arrays in an `.npz` (no pickle), and the optimiser is one fused call.
+The whole state of a run is four flat vectors and a step number. All weights are views into one vector, so that
+a branch is a copy of it, a checkpoint is five arrays in an `.npz` (no pickle), and the optimiser is one fused call. Weights
+of one learning rate lie side by side: the optimiser sees one stretch of the vector for each.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ import torch
 from torch.nn import functional
 
 from kleiber.lab.corpus import Corpus
-from kleiber.lab.models.dense import build
+from kleiber.lab.dial import Shape
+from kleiber.lab.models import build
+from kleiber.lab.models.experts import Experts, max_violation
 from kleiber.lab.recipe import Recipe
-from kleiber.lab.shape import VOCABULARY, DenseShape
+from kleiber.lab.shape import VOCABULARY
+from kleiber.lab.weights import Weights
 from kleiber.lab.windows import Windows
 
 if TYPE_CHECKING:
@@ -28,18 +32,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """Weights, AdamW's two moments and the number of steps taken: everything a run needs to go on (P = parameters)."""
+    """Weights, AdamW's two moments and the number of steps taken: everything a run needs to go on.
+
+    P = parameters, Q = what a model keeps beside them (the biases of balanced experts; none in other families).
+    """
 
     weights_P: NDArray[np.float32]
     first_P: NDArray[np.float32]
     second_P: NDArray[np.float32]
+    kept_Q: NDArray[np.float32]
     step: int
 
     def save(self, path: Path) -> None:
         """Write atomically: a kill leaves the old file or the new one, never half of one."""
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         with temporary.open("wb") as file:
-            np.savez(file, weights=self.weights_P, first=self.first_P, second=self.second_P, step=self.step)
+            np.savez(
+                file,
+                weights=self.weights_P,
+                first=self.first_P,
+                second=self.second_P,
+                kept=self.kept_Q,
+                step=self.step,
+            )
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -52,6 +67,8 @@ class State:
                 weights_P=arrays["weights"],
                 first_P=arrays["first"],
                 second_P=arrays["second"],
+                # Checkpoints written before there were experts have none.
+                kept_Q=arrays["kept"] if "kept" in arrays else np.empty(0, dtype=np.float32),
                 step=int(arrays["step"]),
             )
 
@@ -59,50 +76,43 @@ class State:
 class Trainer:
     """A model of one shape and seed that can be moved to any state and trained on from there."""
 
-    def __init__(self, shape: DenseShape, recipe: Recipe, corpus: Corpus, *, seed: int) -> None:
+    def __init__(self, shape: Shape, recipe: Recipe, corpus: Corpus, *, seed: int) -> None:
         self.shape, self.recipe, self.corpus = shape, recipe, corpus
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.windows = Windows(corpus.train, context=recipe.context, batch_windows=recipe.batch_windows, seed=seed)
         model = build(shape, seed=seed).to(self.device)
-        self._flat = _flatten(model)
+        self._weights = Weights(model, recipe, width=shape.width)
         self._model = model
+        self._experts = [part for part in model.modules() if isinstance(part, Experts)]
         # Held-out windows come in ragged batches, each of which would be compiled anew: only training is compiled.
         if recipe.compile:
             # Without this the ninth model of a process would silently go uncompiled (the limit on recompilation).
             torch.compiler.reset()
         self._compiled = torch.compile(model, dynamic=False) if recipe.compile else model
-        self._optimiser = torch.optim.AdamW(
-            [self._flat],
-            lr=recipe.peak_lr(shape.width),
-            betas=(recipe.beta1, recipe.beta2),
-            weight_decay=recipe.weight_decay,
-            fused=True,
-        )
-        self._moments = {
-            "step": torch.zeros((), dtype=torch.float32, device=self.device),
-            "exp_avg": torch.zeros_like(self._flat),
-            "exp_avg_sq": torch.zeros_like(self._flat),
-        }
-        self._optimiser.state[self._flat] = self._moments
         self.step = 0
 
     def state(self) -> State:
         """A copy of where the run stands."""
         return State(
-            weights_P=_array(self._flat),
-            first_P=_array(self._moments["exp_avg"]),
-            second_P=_array(self._moments["exp_avg_sq"]),
+            weights_P=_array(self._weights.flat),
+            first_P=_array(self._weights.first),
+            second_P=_array(self._weights.second),
+            kept_Q=_array(torch.cat([torch.empty(0), *(kept.reshape(-1).cpu() for kept in self._kept())])),
             step=self.step,
         )
 
     def restore(self, state: State) -> None:
         """Go to a state, forwards or back."""
         with torch.no_grad():
-            self._flat.copy_(torch.from_numpy(state.weights_P))
-            self._moments["exp_avg"].copy_(torch.from_numpy(state.first_P))
-            self._moments["exp_avg_sq"].copy_(torch.from_numpy(state.second_P))
-            self._moments["step"].fill_(state.step)
+            self._weights.restore(state.weights_P, state.first_P, state.second_P, step=state.step)
+            kept = self._kept()
+            for held, part in zip(kept, torch.from_numpy(state.kept_Q).split([k.numel() for k in kept]), strict=True):
+                held.copy_(part.view_as(held))
         self.step = state.step
+
+    def _kept(self) -> list[torch.Tensor]:
+        """What a model keeps beside its parameters and a run could not go on without."""
+        return [layer.bias_E for layer in self._experts if layer.setting.balance == "bias"]
 
     def train_trunk(self, until_step: int) -> None:
         """Warm-up and constant rate up to a step."""
@@ -122,7 +132,11 @@ class Trainer:
         that of a ratio of sums over documents drawn at random (Cochran 1977, section 2.9): the documents differ in
         length and in how hard they are, and bytes of one document are not independent.
         """
+        for layer in self._experts:
+            layer.seen_E.zero_()
+        self._model.eval()
         sums = [self._document_loss(text) for text in self.corpus.held_out]
+        self._model.train()
         nats_D = np.array([nats for nats, _ in sums])
         bytes_D = np.array([count for _, count in sums])
         loss = nats_D.sum() / bytes_D.sum()
@@ -132,14 +146,22 @@ class Trainer:
         spread = ((nats_D - loss * bytes_D) ** 2).sum() / (documents - 1)
         return float(loss), float(np.sqrt(spread * documents) / bytes_D.sum())
 
+    def max_violation(self) -> float | None:
+        """How uneven the experts' load was on held-out text: MaxVio, the mean over layers; None without experts."""
+        if not self._experts:
+            return None
+        return float(np.mean([max_violation(layer.seen_E) for layer in self._experts]))
+
     def _take_step(self, lr: float) -> None:
         batch_BT = torch.from_numpy(self.windows.batch(self.step)).to(self.device)
-        self._loss(self._compiled, batch_BT[:, :-1], batch_BT[:, 1:], reduction="mean").backward()
-        torch.nn.utils.clip_grad_norm_([self._flat], self.recipe.clip_norm)
-        self._optimiser.param_groups[0]["lr"] = lr
-        self._optimiser.step()
-        assert self._flat.grad is not None
-        self._flat.grad.zero_()
+        loss = self._loss(self._compiled, batch_BT[:, :-1], batch_BT[:, 1:], reduction="mean")
+        for layer in self._experts:
+            if layer.setting.balance == "loss":
+                loss = loss + layer.penalty
+        loss.backward()
+        self._weights.step(lr)
+        for layer in self._experts:
+            layer.balance()
         self.step += 1
 
     def _loss(
@@ -176,17 +198,3 @@ class Trainer:
 
 def _array(vector: torch.Tensor) -> NDArray[np.float32]:
     return vector.detach().cpu().numpy().copy()
-
-
-def _flatten(model: torch.nn.Module) -> torch.Tensor:
-    """Lay all weights and gradients of a model out in two vectors; the model's own become views into them."""
-    weights = list(model.parameters())
-    flat = torch.cat([weight.detach().reshape(-1) for weight in weights]).requires_grad_()
-    flat.grad = torch.zeros_like(flat)
-    begin = 0
-    for weight in weights:
-        end = begin + weight.numel()
-        weight.data = flat.detach()[begin:end].view_as(weight)
-        weight.grad = flat.grad[begin:end].view_as(weight)
-        begin = end
-    return flat
