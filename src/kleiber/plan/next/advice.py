@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 FEWEST_DRAWS, MOST_RUNS = 100, 12
 SMALLEST = 1e-4  # of the largest run allowed: the cheapest one considered, where the compute of the runs is not known
 QUIETEST = 1e-5  # of the loss: seed noise below this is rounding
+A_LITTLE = 1.05  # two digits of params
 CURABLE = (Outcome.AT_BOUND, Outcome.UNIDENTIFIED)
 RATIOS = (1.0, 500.0)  # tokens per param: where the laws of this kind were fitted
 
@@ -184,11 +185,11 @@ def _caveats(fit: Fit, runs: Sequence[NextRun]) -> tuple[str, ...]:
             f"The fit is refused as it stands ({fit.outcome_detail}): fit again after these runs, then ask again."
         )
     ranges = fit.runs.ranges
-    if "params" in ranges and (beyond := [run for run in runs if run.params > ranges["params"][1] * 1.05]):
-        notes.append(
-            f"{len(beyond)} of these runs are larger than any you have ({show(ranges['params'][1])} params): "
-            "they count on the law holding there."
-        )
+    beyond = [run for run in runs if "params" in ranges and run.params > ranges["params"][1] * A_LITTLE]
+    if beyond:
+        which = "One of these runs is" if len(beyond) == 1 else f"{len(beyond)} of these runs are"
+        largest = show(ranges["params"][1])
+        notes.append(f"{which} larger than any you have ({largest} params), and the law is trusted to hold there.")
     if fit.runs.conventions.get("params") == "non_embedding":
         notes.append("Params are counted without embeddings, as in the runs; so is the compute, 6 params tokens.")
     return tuple(notes)
