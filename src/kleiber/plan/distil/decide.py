@@ -62,6 +62,10 @@ def distil(
 
     Raises `InputError` for a deal that says too little, too much or the impossible; `Refusal` for a refused fit.
 
+    >>> found = distil(None, student="1B", flops=1e21, teacher="7B", teacher_tokens="2T")
+    >>> found.verdict, round(found.gain.value, 3)
+    ('distil', 0.02)
+
     Source: Busbridge et al. 2025, arXiv 2502.08606v2, eqs 8 and 9.
     """
     if not 0 < level < 1:
