@@ -26,7 +26,10 @@ COLOURS = {"dense": BLUE, "experts": VERMILLION, "ssm": GREEN, "hybrid": PURPLE}
 NAMES = {"dense": "dense", "experts": "sparse experts", "ssm": "state space", "hybrid": "hybrid"}
 DOTS = 160  # of a curve
 WRITERS = {"training_flops": "flops", "params": "params", "context": "params"}
-WIDE = 1.6  # a range of losses that is wider goes on a log scale
+WIDE, NARROW = (
+    1.6,
+    0.02,
+)  # a range of losses that is wider goes on a log scale; one that is narrower is shown with more around it
 MARGIN, LEFT, BELOW = 0.04, 0.15, 0.1  # of the range; to the left of the curve and below it is room for names
 COLUMNS, PANEL = 3, (205, 165)
 
@@ -83,13 +86,17 @@ def _note(found: Frontier) -> str:
 
 def _channel(kind: type, found: Frontier, axis: Axis, *, titled: bool) -> Any:
     low, high = span(found.columns[axis.name])
-    title = axis.title.capitalize() + (f" ({unit})" if (unit := found.unit(axis)) else "") if titled else ""
+    lines = [axis.title.capitalize(), *([f"({unit})"] if (unit := found.unit(axis)) else [])] if titled else [""]
+    # Up the side of a panel there is room for two short lines rather than a long one.
+    title = lines if found.third is not None and axis is found.y and len(" ".join(lines)) > 24 else " ".join(lines)
     most = 7 if found.third is None else 4
     named = found.third is None and len(found.brief.families) > 1
     room = (LEFT if axis is found.x else BELOW) if named else MARGIN
     if axis.name == "loss" and high < WIDE * low:
-        whole = high - low or 0.1 * high
-        return linear_channel(kind, axis.name, title, (low - room * whole, high + MARGIN * whole), most=most)
+        slack = max(NARROW * high - (high - low), 0.0) / 2
+        low, high = low - slack, high + slack
+        domain = (low - room * (high - low), high + MARGIN * (high - low))
+        return linear_channel(kind, axis.name, title, domain, most=most)
     factor = max(high / low, 1.5)
     domain = (low / factor**room, high * factor**MARGIN)
     return log_channel(kind, axis.name, title, domain, most=most, writer=WRITERS.get(axis.name))
@@ -123,7 +130,7 @@ def _alone(found: Frontier, each: Slice, x: Any, y: Any) -> list[Any]:
     family = [name for name, xs, _ in pieces for _ in xs]
     xs, ys = np.concatenate([xs for _, xs, _ in pieces]), np.concatenate([ys for _, _, ys in pieces])
     data = rows("families", family=family, **{found.x.name: xs, found.y.name: ys})
-    line = alt.Chart(data).mark_line(clip=True, strokeWidth=1.1, opacity=0.55, interpolate="step-after")
+    line = alt.Chart(data).mark_line(clip=True, strokeWidth=1.1, opacity=0.55, interpolate=_steps(found))
     return [line.encode(x=x, y=y, color=_colour(found, legend=False), detail="family:N")]
 
 
@@ -133,8 +140,13 @@ def _behind(found: Frontier, each: Slice, loosest: Slice, x: Any, y: Any) -> lis
 
     xs, ys = _thinned(loosest.x, loosest.y)
     data = rows("loosest", **{found.x.name: xs, found.y.name: ys})
-    line = alt.Chart(data).mark_line(clip=True, strokeWidth=1.3, color=MUTED, opacity=0.8, interpolate="step-after")
+    line = alt.Chart(data).mark_line(clip=True, strokeWidth=1.3, color=MUTED, opacity=0.8, interpolate=_steps(found))
     return [line.encode(x=x, y=y)]
+
+
+def _steps(found: Frontier) -> Any:
+    """A design serves whoever asks for no more: its step goes towards what is worse."""
+    return "step-before" if found.x.larger else "step-after"
 
 
 def _thinned(x: Array, y: Array) -> tuple[Array, Array]:
@@ -198,7 +210,8 @@ def _names(found: Frontier, each: Slice, x: Any, y: Any) -> list[Any]:
         # High up the curves lie apart; one name stands lower than the other.
         height = each.y.min() + (0.8 - 0.15 * len(beside)) * (each.y.max() - each.y.min())
         place = int(np.abs(own_y - height).argmin())
-        beside.append((family, own_x[place], own_y[place]))
+        if own_x[place] <= each.x.max() and each.y.min() <= own_y[place] <= each.y.max():
+            beside.append((family, own_x[place], own_y[place]))
     texts = [_text(found, "names below", below, x, y, align="right", baseline="top", dx=-6, dy=7)]
     return [*texts, _text(found, "names beside", beside, x, y, align="left", baseline="bottom", dx=6, dy=-3)]
 

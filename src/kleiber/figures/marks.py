@@ -52,7 +52,13 @@ def widened(low: float, high: float, share: float = 0.04) -> tuple[float, float]
 
 
 def log_channel(
-    kind: type, field: str, title: str, domain: tuple[float, float], *, most: int = 8, writer: str | None = None
+    kind: type,
+    field: str,
+    title: str | list[str],
+    domain: tuple[float, float],
+    *,
+    most: int = 8,
+    writer: str | None = None,
 ) -> Any:
     """A position channel (`alt.X` or `alt.Y`) on a log scale with our ticks; `writer` names how numbers are written."""
     import altair as alt
@@ -62,7 +68,9 @@ def log_channel(
     return kind(f"{field}:Q", scale=alt.Scale(type="log", domain=list(domain), nice=False), axis=axis)
 
 
-def linear_channel(kind: type, field: str, title: str, domain: tuple[float, float], *, most: int = 7) -> Any:
+def linear_channel(
+    kind: type, field: str, title: str | list[str], domain: tuple[float, float], *, most: int = 7
+) -> Any:
     """A position channel on a linear scale with our ticks."""
     import altair as alt
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import numpy as np
@@ -119,7 +120,7 @@ def test_stretches_follow_one_another_and_cover_all(families: list[str], chance)
     found = stretches(x, families)
     assert (found[0].low, found[-1].high) == pytest.approx((x[0], x[-1]))
     least = np.log(x[-1] / x[0]) * reading.SHORT
-    for one, other in zip(found, found[1:], strict=False):
+    for one, other in itertools.pairwise(found):
         assert one.high == pytest.approx(other.low)
         assert one.family != other.family
     assert len(found) == 1 or min(np.log(part.high / part.low) for part in found) >= least * (1 - 1e-9)
