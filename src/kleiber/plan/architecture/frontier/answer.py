@@ -33,6 +33,7 @@ class Point:
     place: int
     family: str
     option: str
+    precision: str
     shape: Shape
     params: float
     total_params: float
@@ -48,6 +49,7 @@ class Point:
         return {
             "family": self.family,
             "option": self.option,
+            "precision": self.precision,
             "shape": shape_json(self.shape),
             "tokens": self.tokens,
             "tokens_per_param": self.tokens / self.params,

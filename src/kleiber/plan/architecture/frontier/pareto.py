@@ -127,19 +127,22 @@ def _sources(
 ) -> Iterator[Source]:
     """Every option at every context: the brief's own, or those usual where context is an axis and not `fixed`."""
     several = any(axis.name == "context" for axis in axes) and "context" not in fixed
-    convention = laws.fit.runs.conventions.get("params", "unknown")
     for context in CONTEXTS if several else (wish.context,):
-        trained = (
-            min(int(context), USUAL_TRAIN_CONTEXT) if several and "train_context" not in fixed else wish.train_context
-        )
+        usual = several and "train_context" not in fixed
+        trained = min(int(context), USUAL_TRAIN_CONTEXT) if usual else wish.train_context
         here = replace(wish, context=int(context), train_context=trained)
-        counted = counts(here, convention)
-        for option in options(wish.families, vocabulary=wish.vocabulary):
-            # One generator per family, so that the doubt about a family is the same for all of its options.
-            generator = np.random.default_rng([seed, FAMILIES.index(option.family)])
-            found = source(shapes_of(option, counted), here, quality(option, laws, here, generator), axes, ceiling)
-            if len(found.shapes):
-                yield found
+        for precision in wish.precisions:
+            yield from _in_precision(here.served_in(precision), laws, axes, seed, ceiling)
+
+
+def _in_precision(wish: Brief, laws: Laws, axes: Sequence[Axis], seed: int, ceiling: float) -> Iterator[Source]:
+    counted = counts(wish, laws.fit.runs.conventions.get("params", "unknown"))
+    for option in options(wish.families, vocabulary=wish.vocabulary):
+        # One generator per family, so that the doubt about a family is the same for all of its options.
+        generator = np.random.default_rng([seed, FAMILIES.index(option.family)])
+        found = source(shapes_of(option, counted), wish, quality(option, laws, wish, generator), axes, ceiling)
+        if len(found.shapes):
+            yield found
 
 
 def _answer(
@@ -248,6 +251,7 @@ def _points(
                 place=place,
                 family=origin.family,
                 option=origin.shapes.option.name,
+                precision=origin.brief.precision,
                 shape=replace(shape, name=f"{shape.family}-{shape.width}x{shape.depth}"),
                 params=float(origin.shapes["params"][row]),
                 total_params=float(count_params(shape).total),
@@ -281,7 +285,8 @@ def _borrowed(sources: list[Source], front: Points) -> dict[str, tuple[str, ...]
     for family, caveat in said.items():
         if caveat and worst[family]:
             said[family] = (f"{caveat[0]} Along the frontier it is {badge(worst[family])}.",)
-    return said
+    rounded = {found.quality.rounding.caveat: found.brief.precision for found in sources if found.quality.rounding}
+    return said | {precision: (caveat,) for caveat, precision in rounded.items()}
 
 
 def _others(

@@ -127,7 +127,7 @@ def lengths(found: Source, axes: Sequence[Axis]) -> Array:
     sides = {axis.side for axis in axes}
     if "loss" not in sides and found.brief.loss_target is None:
         return np.where(np.isfinite(most_M), LEAST_RATIO * params_M, np.nan)[None, :]
-    if "training" not in sides:
+    if "training" not in sides and found.quality.rounding is None:  # rounding costs more the longer the training
         return most_M[None, :]
     grid_TM = np.geomspace(LEAST_RATIO, MOST_RATIO, LENGTHS)[:, None] * params_M
     below_TM = np.where(grid_TM < most_M * (1 - 1e-9), grid_TM, np.nan)

@@ -182,8 +182,9 @@ def _row(found: Frontier, point: Point) -> tuple[str, ...]:
         size = f"{size} of {short(point.total_params)}"
     low_high = point.loss.interval
     loss = f"{point.loss.value:.3f}" + (f" ({low_high[0]:.3f} - {low_high[1]:.3f})" if low_high else "")
+    family = point.family if len(found.brief.precisions) == 1 else f"{point.family}, {point.precision}"
     own = [_cell(axis, point.axes[axis.name]) for axis in found.axes if axis.name not in ("loss", "params")]
-    return (point.family, size, short(point.tokens), loss, *own, "knee" if point.knee else "")
+    return (family, size, short(point.tokens), loss, *own, "knee" if point.knee else "")
 
 
 def _cell(axis: Axis, value: float) -> str:
