@@ -77,7 +77,7 @@ def ask(seed: int) -> Asked:
     rng = np.random.default_rng([seed, 31])
     option = OPTIONS[rng.integers(len(OPTIONS))]
     width = float(np.exp(rng.uniform(*np.log([option.widths[0] * 1.05, option.widths[-1]]))))
-    depth = width / rng.uniform(*option.aspect)
+    depth = max(width / rng.uniform(*option.aspect), shallowest(option))
     context = int(rng.choice([2048, 8192, 32_768, 131_072]))
     served = rng.random() < 0.6
     brief = Brief(
@@ -104,6 +104,12 @@ def ask(seed: int) -> Asked:
         serving = replace(serving, devices=2 * serving.devices)
         asked = replace(asked, serving=serving)
     return _limited(replace(asked, point=point), rng)
+
+
+@functools.cache
+def shallowest(option: Option) -> float:
+    """The fewest layers of any shape of the option."""
+    return float(min(min(option.depths(width), default=1_000_000) for width in option.widths))
 
 
 def _certain(value: float) -> Spread:
@@ -234,7 +240,7 @@ def best_of_cells(asked: Asked, width: Array, depth: Array) -> Array:
         bound = getattr(brief, name)
         if bound is not None:
             most = np.minimum(most, (bound - still[name]) / (grown[name] - still[name]) * 1e12)
-    fine = (still["memory_share"] <= 1) & (most >= 0.05 * params)
+    fine = (still["memory_share"] <= 1) & (most >= 0.05 * params) & (depth >= shallowest(asked.option) * (1 - 1e-9))
     for name in SERVED:
         bound = getattr(brief, name)
         if bound is not None:
@@ -247,7 +253,7 @@ def best_of_cells(asked: Asked, width: Array, depth: Array) -> Array:
     return np.where(fine & np.isfinite(tokens) & (tokens <= most), value, np.inf)
 
 
-def searched(asked: Asked, rounds: int = 7, across: int = 21) -> tuple[float, float, float]:
+def searched(asked: Asked, rounds: int = 9, across: int = 21) -> tuple[float, float, float]:
     """The least objective over the grid, with its width and depth: for every width / depth the best width, then closer."""
     outer = np.log(asked.option.aspect)
     low, high = outer
@@ -258,23 +264,24 @@ def searched(asked: Asked, rounds: int = 7, across: int = 21) -> tuple[float, fl
         here = int(value_G.argmin())
         if value_G[here] < best:
             best, at = float(value_G[here]), (float(width_G[here]), float(aspect_G[here]))
-        reach = (high - low) / 5
+        reach = (high - low) / 6
         low, high = max(at[1] - reach, outer[0]), min(at[1] + reach, outer[1])
     return best, float(np.exp(at[0])), float(np.exp(at[0] - at[1]))
 
 
-def _best_widths(asked: Asked, aspect_G: Array, rounds: int = 12, across: int = 31) -> tuple[Array, Array]:
+def _best_widths(asked: Asked, aspect_G: Array, rounds: int = 12, across: int = 25) -> tuple[Array, Array]:
     """For every ln(width / depth) the least objective over ln(width), and where: on a grid of its own, ever finer."""
     outer = np.log(asked.option.widths[0]), np.log(4.0 * asked.option.widths[-1])
     low_G, high_G = np.full(len(aspect_G), outer[0]), np.full(len(aspect_G), outer[1])
     best_G, at_G = np.full(len(aspect_G), np.inf), (low_G + high_G) / 2
-    for _ in range(rounds):
-        width_GW = np.linspace(low_G, high_G, across, axis=1)
+    for turn in range(rounds):
+        # What the limits leave may be a sliver, which the first look must not miss.
+        width_GW = np.linspace(low_G, high_G, across if turn else 401, axis=1)
         value_GW = np.asarray(best_of_cells(asked, np.exp(width_GW), np.exp(width_GW - aspect_G[:, None])))
         here_G, every = value_GW.argmin(axis=1), np.arange(len(aspect_G))
         better_G = value_GW[every, here_G] < best_G
         best_G = np.where(better_G, value_GW[every, here_G], best_G)
         at_G = np.where(better_G, width_GW[every, here_G], at_G)
-        reach_G = np.where(np.isfinite(best_G), (high_G - low_G) / 7, (high_G - low_G) / 2)
+        reach_G = np.where(np.isfinite(best_G), (high_G - low_G) / (7 if turn else 150), (high_G - low_G) / 2)
         low_G, high_G = np.maximum(at_G - reach_G, outer[0]), np.minimum(at_G + reach_G, outer[1])
     return best_G, at_G
