@@ -266,7 +266,24 @@ def searched(asked: Asked, rounds: int = 9, across: int = 21) -> tuple[float, fl
             best, at = float(value_G[here]), (float(width_G[here]), float(aspect_G[here]))
         reach = (high - low) / 6
         low, high = max(at[1] - reach, outer[0]), min(at[1] + reach, outer[1])
-    return best, float(np.exp(at[0])), float(np.exp(at[0] - at[1]))
+    cells = best, float(np.exp(at[0])), float(np.exp(at[0] - at[1]))
+    return min(cells, _shallowest_cell(asked))
+
+
+def _shallowest_cell(asked: Asked, rounds: int = 12) -> tuple[float, float, float]:
+    """The least objective over the width of the fewest layers, an edge where what the limits leave may end in a corner."""
+    depth = shallowest(asked.option)
+    outer = np.log(max(asked.option.widths[0], asked.option.aspect[0] * depth)), np.log(asked.option.aspect[1] * depth)
+    (low, high), best = outer, (np.inf, np.nan, depth)
+    for _ in range(rounds):
+        width = np.exp(np.linspace(low, high, 401))
+        value = np.asarray(best_of_cells(asked, width, np.full(401, depth)))
+        here = int(value.argmin())
+        best = min(best, (float(value[here]), float(width[here]), depth))
+        reach = (high - low) / (20 if np.isfinite(best[0]) else 2)
+        middle = float(np.log(best[1])) if np.isfinite(best[0]) else (low + high) / 2
+        low, high = max(middle - reach, outer[0]), min(middle + reach, outer[1])
+    return best
 
 
 def _best_widths(asked: Asked, aspect_G: Array, rounds: int = 12, across: int = 25) -> tuple[Array, Array]:
