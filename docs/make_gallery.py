@@ -13,7 +13,9 @@ import kleiber
 from kleiber import figures
 from kleiber.fit.allocation import allocation
 from kleiber.fit.backtest import backtest
+from kleiber.fit.published import published
 from kleiber.plan import path
+from kleiber.plan.architecture.frontier import Frontier
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "ladders" / "sotu-dense" / "runs.parquet"
@@ -40,11 +42,19 @@ def main() -> None:
         "hidden-runs": figures.heldout_errors(trial, runs),
         "split-by-cut": figures.allocation_by_cut(trial, split),
         "rules": figures.rules_against_runs(split),
+        "frontier": figures.frontier_chart(kleiber.frontier(fit, flops=TIMES * high, families="all", hardware="h100")),
+        "frontier-latency": figures.frontier_chart(quick()),
     }
     IMAGES.mkdir(parents=True, exist_ok=True)
     for name, chart in charts.items():
         assert chart is not None, f"the ladder does not support the chart {name!r}"
         print(figures.save(chart, IMAGES / f"{name}.svg").relative_to(ROOT))
+
+
+def quick() -> Frontier:
+    """Quality, cost and speed of what 1e24 FLOP can train, by a published law: on the ladder's scale everything is quick."""
+    law, axes = published("chinchilla:besiroglu-2024"), ("loss", "serving_cost", "tpot_ms")
+    return kleiber.frontier(law, axes, flops=1e24, loss_target=2.1, context="128k", hardware="h200")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,14 @@ from tests.cli.conftest import invoke
 ROOT = Path(__file__).resolve().parents[2]
 LADDER = ROOT / "ladders" / "sotu-dense" / "runs.parquet"
 RUNS = ROOT / "examples" / "runs.csv"
-PAGES = ("README.md", "docs/commands.md", "docs/how-to-choose.md", "docs/one-decision.md", "docs/distil.md")
+PAGES = (
+    "README.md",
+    "docs/commands.md",
+    "docs/how-to-choose.md",
+    "docs/one-decision.md",
+    "docs/distil.md",
+    "docs/frontier.md",
+)
 PUBLIC = ROOT.parent / "shared" / "data"
 # Public tables that a page starts from; it is left alone where they are not beside the checkout.
 NEEDS = {"docs/one-decision.md": "epoch/svg_extracted_data.csv"}

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 COLOURS = {"dense": BLUE, "experts": VERMILLION, "ssm": GREEN, "hybrid": PURPLE}
 NAMES = {"dense": "dense", "experts": "sparse experts", "ssm": "state space", "hybrid": "hybrid"}
-DOTS = 160  # of a curve
+DOTS, FEWER = 160, 80  # of a curve; of one in a panel
+THINNED = 3  # one beaten design in so many is drawn in a panel
 WRITERS = {"training_flops": "flops", "params": "params", "context": "params"}
 WIDE, NARROW = (
     1.6,
@@ -109,9 +110,10 @@ def _others(found: Frontier, each: Slice, x: Any, y: Any) -> list[Any]:
     inside = np.ones(len(found.others[found.x.name]), dtype=bool)
     if found.third is not None and each.level is not None:
         inside = found.others[found.third.name] * found.third.sign <= each.level * found.third.sign
-    if not inside.any():
+    shown = np.flatnonzero(inside)[:: 1 if found.third is None else THINNED]
+    if not len(shown):
         return []
-    data = rows(_named("beaten", each), **{axis.name: found.others[axis.name][inside] for axis in (found.x, found.y)})
+    data = rows(_named("beaten", each), **{axis.name: found.others[axis.name][shown] for axis in (found.x, found.y)})
     return [alt.Chart(data).mark_circle(clip=True, color=MUTED, size=9, opacity=0.22).encode(x=x, y=y)]
 
 
@@ -154,11 +156,11 @@ def _thinned(x: Array, y: Array) -> tuple[Array, Array]:
     return x[kept], y[kept]
 
 
-def _along(x: Array) -> NDArray[np.intp]:
-    """Places evenly spread in ln x, as many as a curve shows."""
+def _along(x: Array, most: int = DOTS) -> NDArray[np.intp]:
+    """At most so many places, evenly spread in ln x."""
     logs = np.log(x)
-    wanted = np.linspace(logs[0], logs[-1], DOTS)
-    return np.arange(len(x)) if len(x) <= DOTS else np.unique([int(np.abs(logs - each).argmin()) for each in wanted])
+    wanted = np.linspace(logs[0], logs[-1], most)
+    return np.arange(len(x)) if len(x) <= most else np.unique([int(np.abs(logs - each).argmin()) for each in wanted])
 
 
 def _colour(found: Frontier, *, legend: bool) -> Any:
@@ -174,7 +176,7 @@ def _colour(found: Frontier, *, legend: bool) -> Any:
 def _dots(found: Frontier, each: Slice, x: Any, y: Any, *, legend: bool) -> list[Any]:
     import altair as alt
 
-    places = each.places[_along(each.x)]
+    places = each.places[_along(each.x, DOTS if found.third is None else FEWER)]
     names = dict.fromkeys([*(axis.name for axis in found.axes), "params", "tokens", "loss"])
     columns = {name: found.columns[name][places] for name in names}
     data = rows(_named("frontier", each), family=[found.families[place] for place in places], **columns)
