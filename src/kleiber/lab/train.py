@@ -82,7 +82,7 @@ class Trainer:
         self.windows = Windows(corpus.train, context=recipe.context, batch_windows=recipe.batch_windows, seed=seed)
         model = build(shape, seed=seed).to(self.device)
         self._weights = Weights(model, recipe, width=shape.width)
-        self._model = model
+        self.model = model
         self._experts = [part for part in model.modules() if isinstance(part, Experts)]
         # Held-out windows come in ragged batches, each of which would be compiled anew: only training is compiled.
         if recipe.compile:
@@ -134,9 +134,9 @@ class Trainer:
         """
         for layer in self._experts:
             layer.seen_E.zero_()
-        self._model.eval()
+        self.model.eval()
         sums = [self._document_loss(text) for text in self.corpus.held_out]
-        self._model.train()
+        self.model.train()
         nats_D = np.array([nats for nats, _ in sums])
         bytes_D = np.array([count for _, count in sums])
         loss = nats_D.sum() / bytes_D.sum()
@@ -189,10 +189,10 @@ class Trainer:
                 first = begin * context
                 input_BT = text_long[first : first + rows * context].view(rows, context)
                 target_BT = text_long[first + 1 : first + rows * context + 1].view(rows, context)
-                nats += float(self._loss(self._model, input_BT, target_BT, reduction="sum"))
+                nats += float(self._loss(self.model, input_BT, target_BT, reduction="sum"))
             rest = text_long[whole * context :]
             if rest.numel() > 1:
-                nats += float(self._loss(self._model, rest[None, :-1], rest[None, 1:], reduction="sum"))
+                nats += float(self._loss(self.model, rest[None, :-1], rest[None, 1:], reduction="sum"))
         return nats, int(text.size - 1)
 
 
