@@ -24,13 +24,18 @@ def posynomial(generator: np.random.Generator, terms: int, low: float, high: flo
 
 
 def program(seed: int) -> tuple[Posynomial, Question]:
-    """Falls in every variable, under limits that rise in every one: feasible and bounded."""
+    """Falls in every variable, under limits that rise in every one, with a least value for each: feasible and bounded."""
     generator = np.random.default_rng(seed)
     limits = tuple(
         Limit(name=f"limit {number}", usage=posynomial(generator, 3, 0.1, 2.0), bound=10.0, unit="", words="")
         for number in range(generator.integers(1, 4))
     )
-    return posynomial(generator, 4, -1.5, -0.1), Question(limits=limits)
+    return posynomial(generator, 4, -1.5, -0.1), Question(limits=(*limits, *(least(name) for name in NAMES)))
+
+
+def least(name: str) -> Limit:
+    usage = Posynomial(inputs=(name,), coefficients_T=np.array([0.01]), exponents_TI=np.array([[-1.0]]))
+    return Limit(name=f"least {name}", usage=usage, bound=1.0, unit="", words="")
 
 
 def by_cvxpy(objective: Posynomial, question: Question) -> tuple[float, list[float]]:
