@@ -47,6 +47,15 @@ def test_three_axes(as_json, fit_file: Path) -> None:
     assert "ci80" in found["points"][0]["loss"]
 
 
+def test_a_law_beside_itself_changes_nothing(as_json, ladder: Path) -> None:
+    asked = ("frontier", ladder, "--axes", "loss,params", "--family", "dense", "--flops", "100x", "--bootstrap", 20)
+    alone, twice = as_json(*asked), as_json(*asked, "--also", "chinchilla")
+    assert [point["loss"]["value"] for point in twice["points"]] == pytest.approx(
+        [point["loss"]["value"] for point in alone["points"]]
+    )
+    assert any("weighed" in caveat for caveat in twice["caveats"])
+
+
 def test_screen(shell, fit_file: Path) -> None:
     screen = shell("frontier", fit_file, *ASKED).stdout
     first, head, *rest = screen.splitlines()

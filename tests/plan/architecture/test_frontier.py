@@ -247,7 +247,15 @@ def test_limits_are_kept() -> None:
         ("loss,serving_cost", {"hardware": "tpu-v5p"}, "--price"),
         ("loss,training_days", {"hardware": "h100"}, "--devices"),
         ("loss,params", {"objective": "money"}, "leave --minimise out"),
-        ("loss,params", {"loss_target": 0.1}, "no shape keeps the limits"),
+        ("loss,params", {"loss_target": 0.1}, "no design within the limits reaches this loss"),
+        (
+            "params,memory_gb",
+            {"loss_target": 0.1, "families": "dense"},
+            "no design within the limits reaches this loss",
+        ),
+        ("loss,params", {"flops": 3e13, "families": "dense"}, "no design within the limits does better than guessing"),
+        ("loss,params", {"flops": 1e3}, "relax one of them: --flops"),
+        ("loss,serving_cost", {"hardware": "h100", "max_memory_gb": 1e-4}, "relax one of them: --max-memory-gb"),
         ("loss,params", {"famlies": "dense"}, "did you mean 'families'"),
     ],
 )
@@ -266,6 +274,16 @@ def test_every_axis_has_a_frontier() -> None:
             assert np.isfinite(found.columns[name]).all()
             assert len(rows(found)) <= ROWS
             assert all(line for line in found.sentences())
+
+
+def test_it_shows_itself(served: Frontier) -> None:
+    from rich.console import Console
+
+    with (console := Console(width=200)).capture() as taken:
+        console.print(served)
+    assert served.sentences()[0] in taken.get()
+    assert "<table>" in served._repr_html_()
+    assert str(served).splitlines() == list(served.sentences())
 
 
 def test_a_law_per_byte_knows_bytes() -> None:

@@ -184,6 +184,11 @@ class Frontier:
     def __str__(self) -> str:
         return "\n".join(self.sentences())
 
+    def __rich__(self) -> Any:
+        from kleiber.plan.architecture.frontier import words
+
+        return words.panel(self)
+
     def _repr_html_(self) -> str:
         from kleiber.plan.architecture.frontier import words
 

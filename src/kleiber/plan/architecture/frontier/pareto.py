@@ -23,6 +23,7 @@ from kleiber.cost import params as count_params
 from kleiber.cost.families import options
 from kleiber.errors import InputError
 from kleiber.laws.parameter import badge
+from kleiber.plan.architecture import infeasible
 from kleiber.plan.architecture.brief import USUAL_TRAIN_CONTEXT, Brief, brief
 from kleiber.plan.architecture.frontier import cuts
 from kleiber.plan.architecture.frontier.answer import Frontier, Point, along
@@ -87,10 +88,7 @@ def frontier(
         survivors.append(every.take(unbeaten(every.axes_NA * _signs(over))))
         sample.append(every.take(generator.integers(0, len(every), min(SAMPLE, len(every)))))
     if not considered:
-        raise InputError(
-            "no shape keeps the limits",
-            remedy="ask `kleiber plan` with the same limits: it says which of them conflict",
-        )
+        raise _nothing(wish, laws, seed, ceiling, _guessing(wish, fit))
     best = joined(survivors)
     front = best.take(unbeaten(best.axes_NA * _signs(over)))
     return _answer(wish, laws, over, sources, best, front, joined(sample), considered, ceiling, level)
@@ -116,6 +114,27 @@ def _guessing(wish: Brief, fit: Fit) -> float:
     """The loss of guessing evenly among all tokens, or bytes: a law that says more says nothing."""
     unit = fit.runs.conventions.get("loss", "unknown")
     return {"bits_per_byte": 8.0, "nats_per_byte": float(np.log(256))}.get(unit, float(np.log(wish.vocabulary)))
+
+
+def _nothing(wish: Brief, laws: Laws, seed: int, ceiling: float, guessing: float) -> InputError:
+    """Why there is no design: no shape keeps the limits, or none reaches a loss that is asked for or says anything."""
+    over = chosen("loss,params")
+    losses = [
+        points(found, 0, over).loss_N
+        for found in _sources(replace(wish, loss_target=None), laws, over, seed, ceiling, {"context"})
+    ]
+    least = min((float(loss_N.min()) for loss_N in losses if loss_N.size), default=None)
+    if least is None:
+        return infeasible.explain(wish, laws, seed)
+    if least > guessing:
+        return InputError(
+            "no design within the limits does better than guessing",
+            found=f"loss {least:.4g}",
+            remedy="relax the limits",
+        )
+    return InputError(
+        "no design within the limits reaches this loss", found=wish.loss_target, expected=f"{least:.4g} or more"
+    )
 
 
 def _signs(axes: Sequence[Axis]) -> Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -190,6 +190,21 @@ def _row(found: Frontier, point: Point) -> tuple[str, ...]:
 def _cell(axis: Axis, value: float) -> str:
     said = number(axis, value)
     return f"${said}" if axis.unit == "USD" else said if axis.name == "context" else f"{said} {axis.unit}"
+
+
+def panel(found: Frontier) -> Any:
+    """The frontier as a Rich renderable: headline, table, sentences."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    first, *rest = sentences(found)
+    table = Table(box=None, pad_edge=False, show_edge=False)
+    for place, head in enumerate(heads(found)):
+        table.add_column(head, justify="right" if place else "left")
+    for row in rows(found):
+        table.add_row(*row)
+    return Group(Text(first, style="bold"), table, *(Text(f"  {line}") for line in rest))
 
 
 def card(found: Frontier) -> str:
