@@ -37,6 +37,7 @@ NOISE, BUDGET, DRAWS = 0.005, 3e19, 1000
 TARGETS = (100.0, 1000.0)  # times the budget
 SIZES, POOR_SIZES, RATIOS = (2e7, 6e7, 1.8e8), (4e7, 6e7, 9e7), (5.0, 20.0, 80.0)
 SEARCHED = (1e7, 1e14)  # params
+OPENING = 0.2  # of the budget
 NARROW, WIDE = (5.0, 80.0), (1.0, 500.0)  # tokens per param
 WORLDS = ("law", "coupled", "restless", "poor")
 
@@ -149,6 +150,18 @@ def decided(fit: kleiber.Fit, flops: float) -> float:
     return float(np.clip(params, *SEARCHED))
 
 
+def grid_first(real: Truth, ladder: Runs, loss: Array, target: float, seed: int) -> float:
+    """The regret after a fifth of the budget on a small isoFLOP grid, a new fit, and `next` for the rest of the budget."""
+    rng = np.random.default_rng([seed, 9])
+    opening = isoflop(BUDGET * OPENING, WIDE, 3, 3)
+    runs, seen = joined(ladder, opening), np.concatenate([loss, real.observe(opening, rng)])
+    fit = fitted(runs, seen, DRAWS)
+    if not fit.outcome.refused or fit.outcome in CURABLE:
+        more = asked(kleiber.next_runs(fit, target=target, budget=BUDGET * (1 - OPENING)))
+        runs, seen = joined(runs, more), np.concatenate([seen, real.observe(more, rng)])
+    return real.regret(decided(fitted(runs, seen, 0), target), target)
+
+
 def trial(seed: int, world: str) -> dict[str, float] | None:
     """The true regrets of all designs in one world, and what `next` foresaw; None where `next` refuses."""
     rng = np.random.default_rng([seed, 7])
@@ -167,6 +180,8 @@ def trial(seed: int, world: str) -> dict[str, float] | None:
         more = real.observe(runs, np.random.default_rng([seed, 9]))
         again = fitted(joined(ladder, runs), np.concatenate([loss, more]), 0)
         found[name] = real.regret(decided(again, target), target)
+    if world == "poor":
+        found["a fifth on a grid, then next"] = grid_first(real, ladder, loss, target, seed)
     return found | {
         "foreseen before": wide.before, "foreseen after": wide.after, "seconds": seconds, "runs": float(len(wide.runs)),
         "refused": float(fit.outcome.refused), "spent": wide.flops / BUDGET,
@@ -198,6 +213,7 @@ PAIRS = (
     ("next, 1-500", "isoFLOP, 5-80"),
     ("next, 1-500", "one run"),
     ("next, 5-80", "isoFLOP, 5-80, same cost"),
+    ("a fifth on a grid, then next", "isoFLOP, 1-500, 4 x 4"),
 )
 
 
@@ -209,6 +225,8 @@ def show(found: Mapping[str, Array], world: str) -> None:
         value = found[name]
         print(f"  {name:28}mean {value.mean():.2e}  median {np.median(value):.2e}  p90 {np.quantile(value, 0.9):.2e}")
     for first, second in PAIRS:
+        if first not in found:
+            continue
         ratio, low, high = ratio_of_means(found[first], found[second])
         wins = float(np.mean(found[first] < found[second]))
         print(f"  {first} / {second}: mean regret x {ratio:.2f} ({low:.2f} - {high:.2f}), smaller in {wins:.0%}")

@@ -60,7 +60,7 @@ def next_runs(
     Raises `InputError` for a budget that is no positive number; `Refusal` for a fit with too few draws, or one that
     is refused for another reason than runs in the wrong places.
 
-    Source: Raiffa & Schlaifer (1961), "Applied statistical decision theory", chapter 4; see `knowledge`.
+    Source: Raiffa & Schlaifer (1961), "Applied statistical decision theory"; see `knowledge`.
     """
     surface = _surface(fit, at or {})
     if len(surface.theta_KP) <= FEWEST_DRAWS:
@@ -182,7 +182,8 @@ def _caveats(fit: Fit, runs: Sequence[NextRun]) -> tuple[str, ...]:
     notes = []
     if fit.outcome.refused:
         notes.append(
-            f"The fit is refused as it stands ({fit.outcome_detail}): fit again after these runs, then ask again."
+            f"The fit is refused as it stands ({fit.outcome_detail}), so this is a rough guess. Better: a fifth of the budget "
+            "on a grid, three sizes at each of three budgets, from 1 to 500 tokens per param; then fit and ask again."
         )
     ranges = fit.runs.ranges
     beyond = [run for run in runs if "params" in ranges and run.params > ranges["params"][1] * A_LITTLE]

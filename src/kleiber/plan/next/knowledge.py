@@ -10,8 +10,8 @@ nothing collapses when several precise runs are added. The curvature w of each d
 which makes the regret of deciding now exact, and draws are averaged with weight w. What is reported is not that square but
 the regret itself, of the decision x = mean + k' (y - mean y), averaged over draws and noise.
 
-Source: Raiffa & Schlaifer (1961), chapter 4 (expected value of sample information); Chaloner & Verdinelli (1995), section 2
-(designs that are optimal for one function of the parameters); Rasmussen & Williams (2006), equation A.6 (conditioning).
+Source: the expected value of sample information of Raiffa & Schlaifer (1961), "Applied statistical decision theory"; designs
+as decisions: Chaloner & Verdinelli (1995), Statistical Science 10, 273. The conditional variance is that of a joint normal.
 
 Legend: B draws, C candidates, S chosen runs, Q points of a quadrature.
 """
