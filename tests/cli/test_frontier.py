@@ -47,6 +47,7 @@ def test_three_axes(as_json, fit_file: Path) -> None:
     assert "ci80" in found["points"][0]["loss"]
 
 
+@pytest.mark.slow
 def test_a_law_beside_itself_changes_nothing(as_json, ladder: Path) -> None:
     asked = ("frontier", ladder, "--axes", "loss,params", "--family", "dense", "--flops", "100x", "--bootstrap", 20)
     alone, twice = as_json(*asked), as_json(*asked, "--also", "chinchilla")

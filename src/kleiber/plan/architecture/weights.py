@@ -39,7 +39,8 @@ def weighted(fits: Sequence[Fit]) -> tuple[float, ...]:
 
     found = backtest(table, [fit.law for fit in fits], bootstrap=0, objective=fits[0].objective, seed=fits[0].seed)
     error = {row.law: row.log_rmse.value for row in found.ranking}
-    return shares([error[fit.law.name] for fit in fits])
+    # Where two laws share a name, as two formulas of a user's do, the back-test calls them by their formulas.
+    return shares([error[fit.law.name if fit.law.name in error else fit.law.formula] for fit in fits])
 
 
 def shares(errors: Sequence[float]) -> tuple[float, ...]:
