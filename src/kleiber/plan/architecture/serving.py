@@ -65,8 +65,10 @@ def by_batch(shapes: Shapes, brief: Brief, least: int = 1) -> dict[str, Array]:
 
 
 def _put(into: dict[str, Array], found: dict[str, Array], where: NDArray[np.bool_]) -> None:
+    if not where.any():
+        return
     for name, column in into.items():
-        column[where] = np.broadcast_to(found[name], where.shape)[where]
+        column[where] = found[name][where] if found[name].ndim else found[name]
 
 
 def _one(shapes: Shapes, brief: Brief, devices: int, batch: int) -> dict[str, Array]:
