@@ -212,6 +212,16 @@ def test_plain_dense_trains_as_one_vector_with_one_rate(corpus: Corpus) -> None:
     assert np.array_equal(trainer.state().weights_P, expected)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["experts", "experts, loss", "hybrid"])
+def test_compiled_training_is_the_same_but_for_rounding(name: str, corpus: Corpus) -> None:
+    shape, recipe = DIALS[name].at_width(16, context=CONTEXT), recipe_of(DIALS[name])
+    eager, compiled = (Trainer(shape, replace(recipe, compile=flag), corpus, seed=0) for flag in (False, True))
+    for trainer in (eager, compiled):
+        trainer.train_trunk(5)
+    np.testing.assert_allclose(compiled.state().weights_P, eager.state().weights_P, atol=1e-4)
+
+
 def test_every_tensor_has_the_role_its_name_says() -> None:
     shape = DIALS["hybrid, experts"].at_width(16, context=CONTEXT)
     roles = {

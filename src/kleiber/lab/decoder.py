@@ -61,7 +61,7 @@ class ScanSetting:
     state: int = 16
     head_width: int = 16
     kernel: int = 4
-    chunk: int = 64
+    chunk: int = 32
 
     def __post_init__(self) -> None:
         whole_each("a Mamba-2 scan", self, ("state", "head_width", "kernel", "chunk"))

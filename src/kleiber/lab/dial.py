@@ -62,7 +62,7 @@ class Dial:
     state: int = 16
     scan_head_width: int = 16
     kernel: int = 4
-    chunk: int = 64
+    chunk: int = 32
 
     @staticmethod
     def read(family: str, settings: Mapping[str, Any], *, where: str = "") -> Dial:

@@ -100,6 +100,8 @@ class Experts(nn.Module):
             self.bias_E += BIAS_STEP * torch.sign(self.load_E.mean() - self.load_E)
 
 
+# Left out of compiled graphs: PyTorch 2.13 traces the grouped product in bfloat16 only.
+@torch.compiler.disable
 def grouped(rows_SI: Tensor, maps_EIO: Tensor, end_E: Tensor) -> Tensor:
     """Every row by the map of its expert; `end_E` is where each expert's rows end."""
     if torch.is_autocast_enabled(rows_SI.device.type):
