@@ -223,7 +223,7 @@ def show(found: Mapping[str, Array], world: str) -> None:
     print(f"world: {world}, {found['runs'].size} truths; true regret in nats")
     for name in (*(key for key in found if key not in aside), *aside[:2]):
         value = found[name]
-        print(f"  {name:28}mean {value.mean():.2e}  median {np.median(value):.2e}  p90 {np.quantile(value, 0.9):.2e}")
+        print(f"  {name:30}mean {value.mean():.2e}  median {np.median(value):.2e}  p90 {np.quantile(value, 0.9):.2e}")
     for first, second in PAIRS:
         if first not in found:
             continue

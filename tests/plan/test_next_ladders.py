@@ -54,7 +54,7 @@ def test_on_a_few_truths(simulation: ModuleType) -> None:
 @pytest.mark.slow
 def test_against_grids_of_equal_cost(simulation: ModuleType) -> None:
     """The paired 95 % interval of the ratio of mean regrets lies below one, in the same ratios and in the usual ones."""
-    found = simulation.trials(60, "law")
+    found = simulation.trials(150, "law")
     for first, second in (
         ("next, 1-500", "isoFLOP, 1-500"),
         ("next, 1-500", "isoFLOP, 5-80"),
