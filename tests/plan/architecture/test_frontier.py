@@ -291,3 +291,13 @@ def test_a_law_per_byte_knows_bytes() -> None:
     found = frontier(fit, "loss,training_flops", families="dense")
     assert found.brief.vocabulary == 256
     assert found.columns["loss"].max() <= np.log(256)
+
+
+def test_the_dear_end_is_told_however_short() -> None:
+    """At 1e24 FLOP, 2T tokens to serve and 128k of context the last step is that of sparse experts, as in the plan."""
+    asked = {"flops": "1e24", "serve_tokens": "2T", "context": "128k", "hardware": "h200"}
+    found = frontier(SURE, "loss,serving_cost", **asked)
+    plan = plan_life(SURE, **asked)
+    assert found.families[-1] == plan.family == "experts"
+    assert found.columns["loss"][-1] == pytest.approx(plan.loss.value, rel=1e-12)
+    assert any(line.endswith("on sparse experts") for line in found.sentences())

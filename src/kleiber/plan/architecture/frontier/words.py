@@ -66,10 +66,19 @@ def _best(found: Frontier, each: Slice) -> str:
     if len(found.brief.families) < 2 or not parts:
         return ""
     if len(parts) == 1:
-        return f"{KINDS[parts[0].family]} are best all along"
+        return f"{KINDS[parts[0].family]} are best{_at_last(found, each) or ' all along'}"
     pieces = [f"up to {found.say(found.x, parts[0].high)} {KINDS[parts[0].family]} are best"]
     pieces += [f"from there to {number(found.x, part.high)} {KINDS[part.family]}" for part in parts[1:-1]]
-    return f"{', '.join(pieces)}; beyond that {KINDS[parts[-1].family]}"
+    return f"{', '.join(pieces)}; beyond that {KINDS[parts[-1].family]}{_at_last(found, each)}"
+
+
+def _at_last(found: Frontier, each: Slice) -> str:
+    """Who holds the dear end, where that is too short for a stretch of its own."""
+    owners = [found.families[place] for place in each.places]
+    if owners[-1] == each.stretches[-1].family:
+        return ""
+    first = max((place for place, owner in enumerate(owners) if owner != owners[-1]), default=-1) + 1
+    return f", and from {found.say(found.x, float(each.x[first]))} on {KINDS[owners[-1]]}"
 
 
 def _lead(found: Frontier, lead: Lead) -> str:
