@@ -238,7 +238,7 @@ def test_first_values_of_maps_have_the_std_they_should(corpus: Corpus) -> None:
     assert float(weights["blocks.0.feed_forward.up_EWU"].std()) == pytest.approx(128**-0.5, rel=0.02)
     # Two blocks of two parts write to the stream; an expert here is 3 * 128 / 2 wide.
     assert float(weights["blocks.0.feed_forward.down_EHW"].std()) == pytest.approx((192 * 4) ** -0.5, rel=0.02)
-    assert float(weights["blocks.0.feed_forward.router.weight"].std()) == pytest.approx(1 / 128, rel=0.1)
+    assert float(weights["blocks.0.feed_forward.router.weight"].std()) == pytest.approx(128**-0.5, rel=0.1)
 
 
 def test_rates_by_role(corpus: Corpus) -> None:

@@ -101,7 +101,7 @@ class Experts(nn.Module):
 
 
 # Left out of compiled graphs: PyTorch 2.13 traces the grouped product in bfloat16 only.
-@torch.compiler.disable
+@torch.compiler.disable()
 def grouped(rows_SI: Tensor, maps_EIO: Tensor, end_E: Tensor) -> Tensor:
     """Every row by the map of its expert; `end_E` is where each expert's rows end."""
     if torch.is_autocast_enabled(rows_SI.device.type):

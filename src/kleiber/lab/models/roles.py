@@ -7,14 +7,15 @@ byte or a channel owns by itself must not (Yang et al. 2022, "Tensor Programs V"
 |---|---|---|---|---|
 | map | attention, feed-forward, experts, in and out of Mamba-2 | 1/sqrt(fan-in) | lr 32/width | yes |
 | head | logits | 0 | lr 32/width | yes |
-| router | experts' logits | 1/fan-in: near zero, as the head | lr 32/width | yes |
+| router | experts' logits | 1/sqrt(fan-in) | lr 32/width | yes |
 | table | byte embedding | 1 | lr | yes |
 | vector | Mamba-2's A (as log), D, step bias (dt), convolution, gain | not by width | lr | no |
 
-Maps that write to the stream start smaller, by the square root of how many there are. A router cannot start at zero, where
-all tokens would go to the same experts. From sqrt(32)/width its logits moved as width^-0.37 (-0.48 to -0.27) in the coordinate
-check over widths 32 to 512, because what first values add to the change fades with width; from 1/width, as width^-0.11
-(-0.22 to -0.01).
+Maps that write to the stream start smaller, by the square root of how many there are. A router starts like a map, not like the
+head: at zero all tokens would go to the same experts, and in the coordinate check (widths 32 to 512, 16 steps) logits that
+start at 1/width move as width^-0.20 (-0.29 to -0.12), because what first values add to the change fades, while from
+1/sqrt(width) they move as width^0.00 (-0.12 to +0.12).
+
 The rows of Mamba-2's map in that make B, C and dt are maps like the others; state size and head widths do not grow with
 width, so that attention's scale and C.B need no further factor. Weight decay is divided by a role's rate, which leaves a step's
 share of a weight the same at every width.
@@ -52,10 +53,7 @@ def first_std(name: str, shape: tuple[int, ...], *, writes: int) -> float | None
     if part == "table":
         return 1.0
     # The fan-in of a map (out, in) and of a stack of maps (experts, in, out) alike.
-    fan_in = shape[1]
-    if part == "router":
-        return 1 / fan_in
-    return 1 / math.sqrt(fan_in * (writes if name.endswith(WRITERS) else 1))
+    return 1 / math.sqrt(shape[1] * (writes if name.endswith(WRITERS) else 1))
 
 
 def rate_and_decay(part: Role, recipe: Recipe, width: int) -> tuple[float, float]:
