@@ -158,3 +158,18 @@ def test_limits_that_no_single_step_mends_are_said_to_need_all() -> None:
 )
 def test_a_brief_that_makes_no_sense_is_told_what_would(asked: dict[str, Any], word: str) -> None:
     assert word in str(refused(asked))
+
+
+def test_little_memory_under_a_large_budget_still_has_a_plan() -> None:
+    """Even where every shape that fits would see a million tokens a param and more."""
+    found = plan_life(FIT, families="ssm", hardware="h200", max_gpu_hours=8e5, max_memory_gb=0.003, vocabulary=50_000)
+    assert found.tokens.value / found.params.value > 1e6
+    assert found.best.costs.replica["memory_gb"] <= 0.003
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp8"])
+def test_a_target_that_repeated_data_never_reaches_is_told_the_floor(precision: str) -> None:
+    """A billion tokens are worth 16.4 billion however often they are read."""
+    floor = UNROUNDED["E"] + UNROUNDED["B"] / (1e9 * (1 + 15.387756)) ** UNROUNDED["beta"]
+    error = refused({**MONEY, "unique_tokens": 1e9, "loss_target": 2.04, "precision": precision})
+    assert f"{floor:.4g}" in str(error)

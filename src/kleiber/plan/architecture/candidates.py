@@ -130,7 +130,9 @@ def candidates(shapes: Shapes, brief: Brief, quality: Quality, demand: Demand) -
     # A shape that cannot keep the limits at the median may still be the best of a draw with less demand.
     possible = ratio(*demand.least) >= LEAST_RATIO
     if brief.objective == "loss":
-        possible &= ratio(*demand.at(slice(0, 1))) <= MOST_RATIO
+        now = ratio(*demand.at(slice(0, 1)))
+        # Where even the largest shape that can be served would see more, it is still the best there is.
+        possible &= now <= max(MOST_RATIO, float(now[possible].min(initial=np.inf)))
     if brief.hardware is not None and brief.devices is not None:
         possible &= STATE_BYTES * shapes["total"] <= USABLE * brief.hardware.memory * brief.devices
     left = everything.take(np.flatnonzero(possible))
