@@ -26,7 +26,7 @@ COLOURS = {"dense": BLUE, "experts": VERMILLION, "ssm": GREEN, "hybrid": PURPLE}
 NAMES = {"dense": "dense", "experts": "sparse experts", "ssm": "state space", "hybrid": "hybrid"}
 DOTS, FEWER = 160, 80  # of a curve; of one in a panel
 THINNED = 3  # one beaten design in so many is drawn in a panel
-WRITERS = {"training_flops": "flops", "params": "params", "context": "params"}
+WRITERS = {"training_flops": "flops"} | dict.fromkeys(("params", "context", "training_cost", "serving_cost"), "params")
 WIDE, NARROW = (
     1.6,
     0.02,

@@ -219,6 +219,16 @@ def test_a_loss_worse_than_guessing_is_none() -> None:
     assert target.columns["loss"].max() <= 2.5
 
 
+def test_the_cheapest_that_reaches_a_loss_is_no_dearer_than_on_the_frontier_of_loss() -> None:
+    """Without the loss as an axis a target for it is still kept, at the least that it costs."""
+    asked = {**SERVED, "families": "dense", "loss_target": 2.6}
+    cheap = frontier(SURE, "training_cost,serving_cost", **asked)
+    assert cheap.columns["loss"].max() <= 2.6
+    along = frontier(SURE, "loss,training_cost", **{**asked, "loss_target": None})
+    reached = along.columns["training_cost"][along.columns["loss"] <= 2.6].min()
+    assert cheap.columns["training_cost"].min() == pytest.approx(reached, rel=1e-9)
+
+
 def test_limits_are_kept() -> None:
     asked = {
         **SERVED,

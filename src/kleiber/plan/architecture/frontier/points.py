@@ -2,8 +2,8 @@
 
 The way the data takes: option + brief at one context -> shapes with counts -> ways to serve -> tokens between 0.05 and 10,000
 per param that the limits leave, and all that they leave -> loss of the point estimate -> one row per point.
-The one idea: the loss falls with tokens and everything paid for training grows with them; so unless training is an axis only
-the most tokens matter, and unless the loss is one only the fewest do.
+The one idea: the loss falls with tokens and only what is paid for training grows with them; so unless that is an axis nothing
+but the most tokens matters.
 
 Legend: M shapes (and ways), T lengths of training, N points, A axes.
 """
@@ -125,8 +125,6 @@ def lengths(found: Source, axes: Sequence[Axis]) -> Array:
     most_M = np.minimum(np.minimum(left, found.ceiling / found.shapes["train_flops"]), MOST_RATIO * params_M)
     most_M = np.where(most_M >= LEAST_RATIO * params_M, most_M, np.nan)
     sides = {axis.side for axis in axes}
-    if "loss" not in sides and found.brief.loss_target is None:
-        return np.where(np.isfinite(most_M), LEAST_RATIO * params_M, np.nan)[None, :]
     if "training" not in sides and found.quality.rounding is None:  # rounding costs more the longer the training
         return most_M[None, :]
     grid_TM = np.geomspace(LEAST_RATIO, MOST_RATIO, LENGTHS)[:, None] * params_M
