@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,12 +66,17 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.shapes)
 
+    @cached_property
+    def enough(self) -> Array:
+        """The tokens beyond which training a shape longer does harm."""
+        return self.quality.enough(self.shapes["params"])
+
     def tokens(self, rows: slice) -> Array:
-        """The tokens each is trained on, (K or 1, M): all that the limits leave, or as many as the target needs."""
+        """The tokens each is trained on, (K or 1, M): all that the limits leave and that help, or as many as the target needs."""
         served, price = self.demand.at(rows)
         most = most_tokens(self.limits, served, price)
         if self.brief.objective == "loss":
-            return most
+            return np.minimum(most, self.enough) if self.quality.rounding is not None else most
         target = self.brief.loss_target
         assert target is not None
         needed = self.quality.tokens_for(self.shapes["params"], target, rows)

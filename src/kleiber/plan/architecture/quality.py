@@ -26,6 +26,7 @@ from kleiber.plan.surface import Surface
 
 Array = NDArray[np.float64]
 BISECTIONS = 60
+GOLDEN = 0.6180339887498949
 MOST_TOKENS = 1e18
 ROUNDINGS = 8  # of the tokens for a target, each with the penalty at the tokens before: it moves them little
 
@@ -109,6 +110,20 @@ class Quality:
         needed = np.where(left_KM > 0, needed, np.inf)
         raw = (needed / self.transfer.tokens_factor) ** (1 / self.transfer.tokens_power)
         return raw if self.supply is None else self.supply.seen(raw)
+
+    def enough(self, params_M: Array) -> Array:
+        """The tokens (M,) beyond which the point estimate says that training longer does harm: rounding costs ever more.
+
+        Infinite where weights stay as trained. By golden section in ln(tokens): the loss falls, then rises.
+        """
+        if self.rounding is None:
+            return np.full(len(params_M), np.inf)
+        low, high = np.zeros(len(params_M)), np.full(len(params_M), np.log(MOST_TOKENS))
+        for _ in range(BISECTIONS):
+            left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
+            one, other = (self.loss(params_M, np.exp(x)[None], slice(0, 1))[0] for x in (left, right))
+            low, high = np.where(one > other, left, low), np.where(one > other, high, right)
+        return np.exp((low + high) / 2)
 
     def _bisect(self, params_M: Array, target: float, rows: slice) -> Array:
         low = np.zeros((len(self.offset_K[rows]), len(params_M)))
