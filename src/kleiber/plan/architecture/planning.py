@@ -129,8 +129,7 @@ def _answer(
 
     offers = [_offer(wish, found[choice.option], choice, decision, level) for choice in decision.choices]
     best, rivals = offers[0], tuple(offers[1:])
-    winner = found[decision.winner.option]
-    relaxed, constraints, snapping = pricing.price(winner, decision.winner.option, decision, winner.brief)
+    priced = pricing.price(found, decision)
     point = laws.fit
     largest = flops_only.largest_flops(point)
     return LifePlan(
@@ -139,10 +138,10 @@ def _answer(
         rivals=rivals,
         near_optimal=_near_optimal(found, decision, near),
         near=near,
-        constraints=constraints,
-        snapping=snapping,
+        constraints=priced.constraints if priced else (),
+        snapping=priced.snapping if priced else None,
         regret=_regret(decision.winner, level),
-        buys=pricing.buys(winner, relaxed, winner.brief),
+        buys=pricing.buys(priced),
         turns=pricing.turns(wish, laws, seed, best),
         considered=sum(len(each) for each in found),
         extrapolation_decades=flops_only.decades(best.costs.training["flops"], largest),

@@ -10,9 +10,10 @@ Legend: M candidates, K rows.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kleiber.plan.architecture.answer import Offer
 from kleiber.plan.architecture.brief import Brief
@@ -24,28 +25,52 @@ from kleiber.plan.architecture.relaxation import STEPS, STRUCTURE, Relaxed, Serv
 from kleiber.plan.architecture.spread import Spread
 from kleiber.plan.result import Amount, Constraint
 
+Array = NDArray[np.float64]
 BUYS = {"one_percent": 1.01, "doubling": 2.0, "tenfold": 10.0}
 BINDING = 1e-6
 THIN = 6  # one shape in so many is enough to see which family wins
 LONG = 8192
 
 
-def price(
-    winner: Candidates, place: int, decision: Decision, wish: Brief
-) -> tuple[Relaxed | None, tuple[Constraint, ...], float | None]:
-    """The relaxed optimum of the winner's option, every limit with its price, and what it costs that not all sizes can be
-    built."""
-    point_M = decision.point[place]
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Priced:
+    """The relaxed optimum of a family, of whichever `option` has the least, every limit with its price there, and `snapping`:
+    by how much the best shape that can be built misses it."""
+
+    option: Candidates
+    relaxed: Relaxed
+    constraints: tuple[Constraint, ...]
+    snapping: float
+
+
+def price(found: list[Candidates], decision: Decision) -> Priced | None:
+    """The price of every limit for the winner's family; None where no program certifies its law."""
+    winner = found[decision.winner.option]
+    same = [
+        (each, point_M)
+        for each, point_M in zip(found, decision.point, strict=True)
+        if point_M.size and np.isfinite(point_M.min()) and _family(each) == _family(winner)
+    ]
+    solved = [(relaxed, each) for each, point_M in same if (relaxed := _relaxed(each, point_M)) is not None]
+    if not solved:
+        return None
+    best, option = min(solved, key=lambda pair: pair[0].objective)
+    snapping = min(float(point_M.min()) for _, point_M in same) - best.objective
+    return Priced(option=option, relaxed=best, constraints=_constraints(best), snapping=snapping)
+
+
+def _family(found: Candidates) -> tuple[str, str]:
+    return found.shapes.option.family, found.brief.precision
+
+
+def _relaxed(found: Candidates, point_M: Array) -> Relaxed | None:
+    """The relaxed optimum of one option, from its best shape on, served as that is."""
     index = int(point_M.argmin())
-    shapes = winner.shapes
-    one = winner.take(np.array([index]))
-    tokens = float(np.ravel(one.tokens(slice(0, 1)))[0])
+    shapes = found.shapes
+    tokens = float(np.ravel(found.take(np.array([index])).tokens(slice(0, 1)))[0])
     serving = Serving(devices=float(shapes["devices"][index]), batch=float(shapes["batch"][index]))
     start = (float(shapes.width_M[index]), float(shapes.depth_M[index]), tokens)
-    relaxed = relax(shapes, wish, winner.quality, serving, start)
-    if relaxed is None:
-        return None, (), None
-    return relaxed, _constraints(relaxed), float(point_M[index]) - relaxed.objective
+    return relax(shapes, found.brief, found.quality, serving, start)
 
 
 def _constraints(relaxed: Relaxed) -> tuple[Constraint, ...]:
@@ -69,16 +94,17 @@ def _constraints(relaxed: Relaxed) -> tuple[Constraint, ...]:
     return tuple(found.values())
 
 
-def buys(winner: Candidates, relaxed: Relaxed | None, wish: Brief) -> Mapping[str, Amount]:
+def buys(priced: Priced | None) -> Mapping[str, Amount]:
     """What 1 %, twice and ten times the first budget would take off the objective, all else as it is."""
-    named = [asked for asked in BOUNDS.values() if getattr(wish, asked) is not None]
-    if relaxed is None or not named:
+    if priced is None:
         return {}
+    wish, relaxed = priced.option.brief, priced.relaxed
+    named = [asked for asked in BOUNDS.values() if getattr(wish, asked) is not None]
     start = tuple(relaxed.values[name] for name in ("width", "depth", "tokens"))
     found = {}
-    for name, factor in BUYS.items():
+    for name, factor in BUYS.items() if named else ():
         more = replace(wish, **{named[0]: getattr(wish, named[0]) * factor})
-        richer = relax(winner.shapes, more, winner.quality, relaxed.serving, start)  # type: ignore[arg-type]
+        richer = relax(priced.option.shapes, more, priced.option.quality, relaxed.serving, start)  # type: ignore[arg-type]
         if richer is not None:
             found[name] = Amount(value=relaxed.objective - richer.objective)
     return found
