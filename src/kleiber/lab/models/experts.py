@@ -60,7 +60,8 @@ class Experts(nn.Module):
     def _route(self, stream_NW: Tensor) -> tuple[Tensor, Tensor]:
         """Weight and number of the experts chosen for every token, `(N, chosen)` each."""
         # Float32 whatever the rest runs in: a choice must not hang on rounding.
-        logit_NE = self.router(stream_NW).float()
+        with torch.autocast(stream_NW.device.type, enabled=False):
+            logit_NE = self.router(stream_NW.float())
         score_NE = logit_NE.softmax(dim=-1) if self.setting.gate == "softmax" else logit_NE.sigmoid()
         chosen_NC = (score_NE.detach() + self.bias_E).topk(self.setting.chosen, dim=-1).indices
         weight_NC = score_NE.gather(1, chosen_NC)
