@@ -48,6 +48,7 @@ def test_the_certificate_agrees_that_training_stops() -> None:
     assert found.best.costs.training["flops"] < 0.5e25
     flops = next(constraint for constraint in found.constraints if constraint.name == "flops")
     assert not flops.binding
+    assert found.best.binding == "rounding"
 
 
 def test_bits_as_trained_cost_nothing() -> None:

@@ -46,7 +46,7 @@ class Costs:
 class Offer:
     """A shape to train and serve. `objective` is what was asked to be least; `excess` how much more of it than the plan,
     `expected_regret` how much more than the best of every draw, on average; `probability_best`: of its family being the best, and
-    `probability_ahead`: of this offer being better than the plan. `binding`: the limit that sets its tokens."""
+    `probability_ahead`: of this offer being better than the plan. `binding`: the limit that sets its tokens, or `rounding`."""
 
     family: str
     option: str

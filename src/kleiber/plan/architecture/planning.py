@@ -245,6 +245,8 @@ def _binding(wish: Brief, one: Candidates) -> str:
     most = [
         float(np.ravel(limit.most_tokens(wish.serve_tokens.median, wish.price_now or 1.0))[0]) for limit in one.limits
     ]
+    if float(one.enough[0]) < min(most):
+        return "rounding"
     return one.limits[int(np.argmin(most))].name
 
 
