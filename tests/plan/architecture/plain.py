@@ -155,10 +155,11 @@ def used(asked: Asked, width: Array | float, depth: Array | float, tokens: Array
     def counted(name: str) -> Array:
         return count(asked, name, width, depth)
 
-    peak, bandwidth = device.flops[brief.precision], device.bandwidth * brief.bandwidth_efficiency
+    together = 0.9 ** np.log2(serving.devices)  # a tenth lost to talking with every doubling
+    peak, bandwidth = device.flops[brief.precision], device.bandwidth * brief.bandwidth_efficiency * together
     chosen = 1 - (1 - 1 / asked.option.expansion) ** serving.batch
     read = counted("resident_bytes") + chosen * counted("routed_bytes")
-    busy = peak * brief.prefill_efficiency
+    busy = peak * brief.prefill_efficiency * together
     last_s = np.maximum(
         serving.batch * counted("last_flops") / busy, (read + serving.batch * counted("cache_bytes")) / bandwidth
     )

@@ -68,7 +68,8 @@ def test_a_point_costs_what_its_shape_costs() -> None:
         assert axes["training_cost"] == pytest.approx(2 * flops / (0.4 * device.peak("bf16")) / 3600)
         assert axes["training_days"] == pytest.approx(axes["training_cost"] / 2 / 64 / 24)
         assert axes["memory_gb"] == pytest.approx((2 * counted.total + point.batch * kept) / 1e9)
-        prompt = prefill_flops(shape, 32_000) / (0.5 * device.peak("bf16") * point.devices)
+        together = 0.9 ** np.log2(point.devices)  # a tenth lost to talking with every doubling
+        prompt = prefill_flops(shape, 32_000) / (0.5 * together * device.peak("bf16") * point.devices)
         assert axes["ttft_ms"] == pytest.approx(1e3 * prompt)
         assert axes["params"] == point.params == counted.active
         assert axes["context"] == 32_000
@@ -183,7 +184,7 @@ def test_a_third_axis_takes_nothing_from_two(axis: str) -> None:
 
 
 def test_quicker_is_dearer_for_one_shape() -> None:
-    found = frontier(SURE, "serving_cost,tpot_ms,memory_gb", **{**SERVED, "families": "dense", "context": "32k"})
+    found = frontier(SURE, "serving_cost,tpot_ms", **{**SERVED, "families": "dense", "context": "32k"})
     cost, quick = found.columns["serving_cost"], found.columns["tpot_ms"]
     smallest = found.columns["params"] == found.columns["params"].min()
     order = np.argsort(cost[smallest])

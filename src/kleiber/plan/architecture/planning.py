@@ -285,7 +285,7 @@ def caveats(wish: Brief, laws: Laws, said: Mapping[str, tuple[str, ...]]) -> tup
         notes.append(
             f"Times {'rest on' if wish.family_efficiency else 'assume'} {mfu} of peak in training, "
             f"{100 * wish.prefill_efficiency:.0f} % in prefill, {100 * wish.bandwidth_efficiency:.0f} % of bandwidth in "
-            "decoding, and devices of a replica that talk for free."
+            "decoding, and a tenth lost to talking with every doubling of a replica's devices."
         )
         if wish.family_efficiency:
             notes.append(_off(said))

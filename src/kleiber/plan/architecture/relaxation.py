@@ -25,7 +25,7 @@ from kleiber.plan.architecture.brief import Brief
 from kleiber.plan.architecture.budgets import BOUNDS, DAY, HOUR, JOULES_PER_KWH
 from kleiber.plan.architecture.candidates import LEAST_RATIO, OBJECTIVE_USE
 from kleiber.plan.architecture.quality import Quality
-from kleiber.plan.architecture.serving import STATE_BYTES, USABLE, memory_limit, touched
+from kleiber.plan.architecture.serving import STATE_BYTES, USABLE, memory_limit, shared, touched
 from kleiber.plan.architecture.shapes import Shapes
 from kleiber.plan.program import Solution, conflict, solve
 from kleiber.plan.question import Limit, Question
@@ -257,7 +257,7 @@ def use(name: str, shapes: Shapes, brief: Brief, serving: Serving) -> Sum:
         "energy": device.power / JOULES_PER_KWH,
         "days": 1 / ((brief.devices or 1) * DAY),
     }[name]
-    peak = brief.serving_peak
+    peak = brief.serving_peak * shared(serving.devices)
     found = Sum().count(
         counted["train_flops"], factor / (brief.training_peak * brief.mfu(shapes.option.family)), tokens=1
     )
@@ -281,8 +281,9 @@ def _device_limits(shapes: Shapes, brief: Brief, serving: Serving) -> list[Limit
         states = Sum().count(counted["total"], STATE_BYTES)
         room = USABLE * device.memory * brief.devices
         found.append(states.limit("training memory", room, "bytes", "memory of the training devices"))
-    arithmetic = 1 / (brief.serving_peak * brief.prefill_efficiency)
-    reading = 1 / (device.bandwidth * brief.bandwidth_efficiency)
+    together = shared(serving.devices)
+    arithmetic = 1 / (brief.serving_peak * brief.prefill_efficiency * together)
+    reading = 1 / (device.bandwidth * brief.bandwidth_efficiency * together)
     routed = touched(shapes.option.expansion, int(serving.batch))
 
     def step(cache: str, decode: str, *, factor: float, power: float) -> tuple[Sum, Sum]:

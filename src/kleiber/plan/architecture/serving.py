@@ -5,13 +5,17 @@ time per token, device-seconds per token -> for each shape the cheapest that kee
 The one idea: a step of decoding reads the weights once for all sequences, so a larger batch makes tokens cheaper until memory
 is full, the step is too slow, or arithmetic takes over; which of the three it is differs by shape, and is simply tried.
 
-A step takes max(FLOPs / peak, bytes / (efficiency x bandwidth)), as in `kleiber.cost.latency`; devices of a replica share work
-and memory evenly and talk for free: a lower bound. One tenth of memory is kept free for everything that is not modelled.
+A step takes max(FLOPs / peak, bytes / bandwidth), each at its efficiency, as in `kleiber.cost.latency`; devices of a replica
+share work and memory evenly, and every doubling of them loses a tenth of what they do to talking (`shared`): an assumption,
+without which a replica would always be as large as it may. One tenth of memory is kept free for everything that is not
+modelled.
 
 Legend: M shapes.
 """
 
 from __future__ import annotations
+
+from math import log2
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +27,7 @@ Array = NDArray[np.float64]
 DEVICES = (1, 2, 4, 8, 16, 32, 64)
 BATCHES = tuple(2**power for power in range(11))
 USABLE = 0.9  # of a device's memory
-WORTHWHILE = 0.9  # of the device-seconds per token, for a replica of twice the devices
+SHARED = 0.9  # of the work of its devices is left when a replica is doubled
 STATE_BYTES = 16.0  # of weights, gradients and Adam per param in training, if nothing is held twice
 COLUMNS = ("devices", "batch", "ttft_s", "tpot_s", "memory_bytes", "prefill_s", "decode_s")
 
@@ -36,15 +40,29 @@ def serve(shapes: Shapes, brief: Brief) -> Shapes:
     """
     if brief.hardware is None:
         return shapes.with_columns(**_unpriced(shapes, brief))
-    best = {name: np.full(len(shapes), np.inf) for name in COLUMNS}
+    best, least_M = {name: np.full(len(shapes), np.inf) for name in COLUMNS}, np.full(len(shapes), np.inf)
     for devices in DEVICES:
-        here = {name: np.full(len(shapes), np.inf) for name in COLUMNS}
         for batch in BATCHES:
             found = _one(shapes, brief, devices, batch)
-            _put(here, found, _kept(found, brief) & (found["decode_s"] < here["decode_s"]))
-        # Devices talk for free here, so a larger replica must save enough to pay for what it would spend on talking.
-        _put(best, here, here["decode_s"] < WORTHWHILE * best["decode_s"])
+            spent_M = _spent(found, brief)
+            better_M = _kept(found, brief) & (spent_M < least_M)
+            _put(best, found, better_M)
+            least_M[better_M] = spent_M[better_M]
     return shapes.with_columns(**best)
+
+
+def _spent(found: dict[str, Array], brief: Brief) -> Array:
+    """Device-seconds of a served token, read or written."""
+    return (1 - brief.output_share) * found["prefill_s"] + brief.output_share * found["decode_s"]
+
+
+def shared(devices: float) -> float:
+    """The part of their work that so many devices of a replica get done.
+
+    >>> shared(1), round(shared(8), 3)
+    (1.0, 0.729)
+    """
+    return float(SHARED ** log2(devices))
 
 
 def by_batch(shapes: Shapes, brief: Brief, least: int = 1) -> dict[str, Array]:
@@ -75,8 +93,8 @@ def _one(shapes: Shapes, brief: Brief, devices: int, batch: int) -> dict[str, Ar
     """All of it for one number of devices and one batch."""
     device = brief.hardware
     assert device is not None
-    peak = brief.serving_peak
-    bandwidth = device.bandwidth * brief.bandwidth_efficiency
+    peak = brief.serving_peak * shared(devices)
+    bandwidth = device.bandwidth * brief.bandwidth_efficiency * shared(devices)
     read = shapes["resident_bytes"] + shapes["routed_bytes"] * touched(shapes.option.expansion, batch)
     full = np.maximum(
         batch * shapes["last_flops"] / (peak * brief.prefill_efficiency),

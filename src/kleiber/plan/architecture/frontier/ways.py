@@ -29,9 +29,11 @@ def ways(shapes: Shapes, wish: Brief, axes: Sequence[Axis]) -> Shapes:
     if wish.hardware is None or not names - {"serving_cost"}:
         served = serve(shapes, wish)
         return served.take(np.isfinite(served["decode_s"]))
-    # Where time counts nobody splits a node, whose devices talk quickly; a larger replica must be cheaper, as in a plan.
+    # Where time counts, more devices than the cheapest number of them are worth their talk: a node, and as many as there may be.
     quick = bool(names & {"tpot_ms", "ttft_ms"})
-    found = by_batch(shapes, wish, min(max(DEVICES), wish.hardware.node) if quick else 1)
+    least = sorted({1, min(max(DEVICES), wish.hardware.node), max(DEVICES)} if quick else {1})
+    tried = [by_batch(shapes, wish, number) for number in least]
+    found = {name: np.concatenate([each[name] for each in tried]) for name in tried[0]}
     asked = [_column(name, found) for name in ("tpot_ms", "ttft_ms", "memory_gb") if name in names]
     if "serving_cost" in names or (wish.max_cost is not None and wish.serve_tokens.median):
         asked.append(found["decode_s"])
