@@ -11,7 +11,7 @@ Legend: K rows of the surface (the point estimate, then B draws).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,34 @@ FEW_DRAWS = 200
 AT_THE_END = 1e-6  # in ln(params)
 UNITS = {"nats_per_byte": "nats per byte", "bits_per_byte": "bits per byte"}
 BUYS = {"one_percent": 1.01, "doubling": 2.0, "tenfold": 10.0}
+
+
+@overload
+def plan(
+    fit: Fit,
+    *,
+    flops: float | str,
+    level: float = ...,
+    serve_tokens: float | str = ...,
+    max_tokens: float | str | None = ...,
+    max_params: float | str | None = ...,
+    near: float = ...,
+    limits: tuple[Limit, ...] = ...,
+    at: Mapping[str, float | str] | None = ...,
+) -> Plan: ...
+
+
+@overload
+def plan(
+    fit: Fit,
+    *,
+    flops: float | str | None = ...,
+    level: float = ...,
+    serve_tokens: float | str = ...,
+    near: float = ...,
+    at: Mapping[str, float | str] | None = ...,
+    **life: Any,
+) -> Plan | LifePlan: ...
 
 
 def plan(
