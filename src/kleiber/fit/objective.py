@@ -41,7 +41,7 @@ class Objective:
 
     def __post_init__(self) -> None:
         if self.name not in NAMES:
-            raise InputError(f"no objective {self.name!r}", expected=did_you_mean(self.name, NAMES))
+            raise InputError(f"no objective {self.name!r}", remedy=did_you_mean(self.name, NAMES))
         if not (np.isfinite(self.delta) and self.delta > 0):
             raise InputError("delta must be a positive number", found=self.delta)
 

@@ -56,7 +56,7 @@ def box(law: Law, smallest: float, fixed: Mapping[str, float]) -> tuple[np.ndarr
     """Lower and upper bounds (P,) in natural units."""
     unknown = [name for name in fixed if name not in law.names]
     if unknown:
-        raise InputError(f"no parameter {unknown[0]!r} to fix", expected=did_you_mean(unknown[0], law.names))
+        raise InputError(f"no parameter {unknown[0]!r} to fix", remedy=did_you_mean(unknown[0], law.names))
     lower = np.array([parameter.lower for parameter in law.parameters])
     upper = np.array([smallest if p.floor else p.upper for p in law.parameters])
     for index, parameter in enumerate(law.parameters):

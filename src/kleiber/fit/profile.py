@@ -109,7 +109,7 @@ def profile(fit: Fit, names: Sequence[str] | None = None, *, level: float = 0.95
     asked = list(names) if names is not None else [name for name in fit.law.names if name not in fit.fixed]
     for name in asked:
         if name not in fit.law.names:
-            raise InputError(f"no parameter {name!r}", expected=did_you_mean(name, fit.law.names))
+            raise InputError(f"no parameter {name!r}", remedy=did_you_mean(name, fit.law.names))
     rise = threshold(problem, u_P, level)
     traced = [_trace(fit, problem, u_P, fit.law.names.index(name), rise) for name in asked]
     return Profile(

@@ -132,7 +132,7 @@ class Fit:
     def interval(self, name: str, level: float = 0.95) -> tuple[float, float] | None:
         """The percentile interval of parameter `name`, or None without draws."""
         if name not in self.law.names:
-            raise InputError(f"no parameter {name!r}", expected=did_you_mean(name, self.law.names))
+            raise InputError(f"no parameter {name!r}", remedy=did_you_mean(name, self.law.names))
         return percentile(self.draws_BP[:, self.law.names.index(name)], level) if len(self.draws_BP) else None
 
     @property

@@ -217,7 +217,7 @@ def _power(left: Any, right: Any, text: str) -> Any:
 
 def _check_call(function: str, count: int) -> None:
     if function not in FUNCTIONS:
-        raise FormulaError(f"no function {function!r}", expected=did_you_mean(function, FUNCTIONS))
+        raise FormulaError(f"no function {function!r}", remedy=did_you_mean(function, FUNCTIONS))
     arity = 2 if function in ("minimum", "maximum") else 1
     if count != arity:
         raise FormulaError(f"{function} takes {arity} argument(s)", found=str(count))

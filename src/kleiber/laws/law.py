@@ -72,7 +72,7 @@ class Law:
         unknown = [name for name in given if name not in names]
         if unknown:
             raise FormulaError(
-                f"parameter {unknown[0]!r} is not in the formula", expected=did_you_mean(unknown[0], names)
+                f"parameter {unknown[0]!r} is not in the formula", remedy=did_you_mean(unknown[0], names)
             )
         if scanned.implicit != (self.between is not None):
             raise FormulaError("an equation needs `between`, a plain formula must not have it", found=self.formula)
@@ -224,4 +224,4 @@ class Law:
             if found.name == name:
                 return found
         names: Sequence[str] = [found.name for found in self.published]
-        raise InputError(f"{self.name} has no published set {name!r}", expected=did_you_mean(name, names))
+        raise InputError(f"{self.name} has no published set {name!r}", remedy=did_you_mean(name, names))

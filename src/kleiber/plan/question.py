@@ -55,9 +55,7 @@ class Question:
 
     def __post_init__(self) -> None:
         if self.objective not in OBJECTIVES:
-            raise InputError(
-                "unknown objective", found=self.objective, expected=did_you_mean(self.objective, OBJECTIVES)
-            )
+            raise InputError("unknown objective", found=self.objective, remedy=did_you_mean(self.objective, OBJECTIVES))
         names = [limit.name for limit in self.limits]
         if not names or len(set(names)) < len(names):
             raise InputError("a question needs limits with different names", found=names)

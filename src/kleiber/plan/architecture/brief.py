@@ -79,7 +79,7 @@ class Brief:
     def __post_init__(self) -> None:
         if self.objective not in OBJECTIVES:
             raise InputError(
-                "unknown objective", found=repr(self.objective), expected=did_you_mean(self.objective, OBJECTIVES)
+                "unknown objective", found=repr(self.objective), remedy=did_you_mean(self.objective, OBJECTIVES)
             )
         for name in PARTS:
             if not 0 < getattr(self, name) <= 1:
@@ -214,7 +214,7 @@ def families_of(value: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
     names = list(FAMILIES) if names == ["all"] else names
     for name in names:
         if name not in FAMILIES:
-            raise InputError("no such family", found=repr(name), expected=did_you_mean(name, FAMILIES))
+            raise InputError("no such family", found=repr(name), remedy=did_you_mean(name, FAMILIES))
     return tuple(dict.fromkeys(names))
 
 

@@ -20,7 +20,7 @@ from kleiber.plan.architecture.relaxation import Serving, conflicts
 from kleiber.plan.architecture.serving import DEVICES
 from kleiber.plan.architecture.shapes import Shapes, counts, shapes_of
 from kleiber.plan.program import Solution
-from kleiber.quantity import show
+from kleiber.quantity import show, show_flops
 
 ROOM = 1.005  # above the factor, so that what is advised holds when rounded
 BATCHES = (1.0, 32.0, 1024.0)
@@ -89,7 +89,11 @@ def _asked(name: str, wish: Brief) -> str:
     value = getattr(wish, FIELDS[option]) if option in FIELDS else None
     if value is None:  # the memory of the device itself
         return f"the memory of {wish.hardware.name if wish.hardware else 'one device'}"
-    return f"{option} {show(value)}"
+    return f"{option} {_shown(option, value)}"
+
+
+def _shown(option: str, value: float) -> str:
+    return show_flops(value) if option == "--flops" else show(value)
 
 
 def _remedy(answers: list[tuple[Solution, float]], best: Solution, wish: Brief) -> str:
@@ -121,4 +125,4 @@ def _relaxed(option: str, value: float, factor: float, wish: Brief) -> str:
         return f"{option} {value:.4g}"
     if option not in FIELDS or getattr(wish, FIELDS[option]) is None:
         return f"devices with {factor:.3g} times the memory"
-    return f"{option} {show(value)} (x {factor:.3g})"
+    return f"{option} {_shown(option, value)} (x {factor:.3g})"

@@ -93,7 +93,7 @@ def deal(
     1000000000000.0
     """
     if logits not in LOGITS:
-        raise InputError(f"no such logits {logits!r}", expected=did_you_mean(logits, LOGITS))
+        raise InputError(f"no such logits {logits!r}", remedy=did_you_mean(logits, LOGITS))
     known = {"teacher": teacher, "teacher_tokens": teacher_tokens, "teacher_loss": teacher_loss}
     numbers = {name: None if value is None else positive(value, name) for name, value in known.items()}
     _check_teacher(numbers, train_teacher, students, logits)
