@@ -64,12 +64,11 @@ def plan(
 
         screen.emit_json(stamped(decision.to_json(), of_fit(found)))
         return 0
-    from kleiber.plan.architecture import words
-
     first, *rest = decision.sentences()
     screen.say((first, "bold"))
-    if asked and decision.rivals:  # type: ignore[union-attr]
-        screen.table(words.HEADS, words.rows(decision))  # type: ignore[arg-type]
+    heads, rows = decision.table_shown()
+    if rows:
+        screen.table(heads, rows)
     for line in rest:
         screen.hang(" ", line, at=2)
     return 0

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kleiber.plan.spoken import Spoken
 
 Array = NDArray[np.float64]
 Interval = tuple[float, float]
@@ -117,12 +119,14 @@ class RuleOutcome:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Plan:
+class Plan(Spoken):
     """What to train: params and tokens, the loss to expect, how sure that is, and what would change it.
 
     `near_optimal` are the params whose best loss is within `near` (relative) of the optimum; `buys` what 1 %, twice and
     ten times the compute would take off the loss; `cloud_B3` the optimum (params, tokens, loss) of every draw.
     """
+
+    spoken_in: ClassVar[str] = "kleiber.plan.words"
 
     params: Amount
     tokens: Amount
@@ -183,22 +187,3 @@ class Plan:
             "probability_best": 1.0,
             "expected_regret": self.regret.expected if self.regret else None,
         }
-
-    def sentences(self) -> tuple[str, ...]:
-        """The plan in sentences that can be quoted."""
-        from kleiber.plan import words
-
-        return words.sentences(self)
-
-    def __str__(self) -> str:
-        return "\n".join(self.sentences())
-
-    def __rich__(self) -> Any:
-        from kleiber.plan import words
-
-        return words.panel(self)
-
-    def _repr_html_(self) -> str:
-        from kleiber.plan import words
-
-        return words.card(self)

@@ -5,8 +5,7 @@ One idea: the sentences are the plan; the panel and the card only frame them.
 
 from __future__ import annotations
 
-from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kleiber.quantity import show
 
@@ -104,19 +103,3 @@ def _reach(plan: Plan) -> list[str]:
     if plan.extrapolation_decades == 0:
         return ["inside the compute of the runs"]
     return [f"extrapolates {plan.extrapolation_decades:.1f} decades beyond your largest run"]
-
-
-def panel(plan: Plan) -> Any:
-    """The plan as a Rich renderable."""
-    from rich.console import Group
-    from rich.text import Text
-
-    first, *rest = sentences(plan)
-    return Group(Text(first, style="bold"), *(Text(f"  {line}") for line in rest))
-
-
-def card(plan: Plan) -> str:
-    """The plan as a piece of HTML."""
-    first, *rest = sentences(plan)
-    items = "".join(f"<li>{escape(line)}</li>" for line in rest)
-    return f"<div class='kleiber-plan'><p><b>{escape(first)}</b></p><ul>{items}</ul></div>"

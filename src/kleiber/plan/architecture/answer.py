@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from kleiber.cost import Shape, params
 from kleiber.plan.architecture.brief import OBJECTIVES, Brief
 from kleiber.plan.architecture.training import Training
 from kleiber.plan.result import Amount, Constraint, Interval, interval_key
+from kleiber.plan.spoken import Spoken
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,12 +102,15 @@ def shape_json(shape: Shape) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class LifePlan:
+class LifePlan(Spoken):
     """What to build, train and serve: the `best` offer, its `rivals`, and what would change the answer.
 
     `snapping`: what it costs, in the objective, that only some sizes can be built; None where no certificate exists. `turns`:
     what the plan would be were one thing of the brief otherwise.
     """
+
+    spoken_in: ClassVar[str] = "kleiber.plan.architecture.words"
+    tabled: ClassVar[bool] = True
 
     brief: Brief
     best: Offer
@@ -194,22 +198,3 @@ class LifePlan:
             "sentences": list(self.sentences()),
             "fit": dict(self.provenance),
         }
-
-    def sentences(self) -> tuple[str, ...]:
-        """The plan in sentences that can be quoted."""
-        from kleiber.plan.architecture import words
-
-        return words.sentences(self)
-
-    def __str__(self) -> str:
-        return "\n".join(self.sentences())
-
-    def __rich__(self) -> Any:
-        from kleiber.plan.architecture import words
-
-        return words.panel(self)
-
-    def _repr_html_(self) -> str:
-        from kleiber.plan.architecture import words
-
-        return words.card(self)

@@ -5,7 +5,6 @@ One idea: the decision first, then why the others lost, what binds and what more
 
 from __future__ import annotations
 
-from html import escape
 from math import log
 from typing import TYPE_CHECKING, Any
 
@@ -234,27 +233,6 @@ def _money(found: Any) -> str:
     return f"${short(found['usd'])}" if "usd" in found else f"{show_flops(found['flops'], 2)} FLOP"
 
 
-def panel(plan: LifePlan) -> Any:
-    """The plan as a Rich renderable: headline, table, sentences."""
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    first, *rest = sentences(plan)
-    table = Table(box=None, pad_edge=False, show_edge=False)
-    for head in HEADS:
-        table.add_column(head, justify="left" if not head else "right")
-    for row in rows(plan):
-        table.add_row(*row)
-    lines = [Text(f"  {line}") for line in rest]
-    return Group(Text(first, style="bold"), *((table,) if plan.rivals else ()), *lines)
-
-
-def card(plan: LifePlan) -> str:
-    """The plan as a piece of HTML."""
-    first, *rest = sentences(plan)
-    items = "".join(f"<li>{escape(line)}</li>" for line in rest)
-    head = "".join(f"<th>{escape(name)}</th>" for name in HEADS)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows(plan))
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if plan.rivals else ""
-    return f"<div class='kleiber-plan'><p><b>{escape(first)}</b></p>{table}<ul>{items}</ul></div>"
+def table(plan: LifePlan) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Heads and rows of the offers, where there is more than one."""
+    return HEADS, rows(plan) if plan.rivals else []

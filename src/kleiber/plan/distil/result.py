@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from kleiber.plan.distil.deal import Deal
 from kleiber.plan.result import Amount
+from kleiber.plan.spoken import Spoken
 
 SCHEMA = "kleiber/distil/1"
 VERDICTS = ("distil", "train from scratch", "cannot tell")
@@ -41,7 +42,7 @@ class SecondOpinion:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Distilled:
+class Distilled(Spoken):
     """What to do with a student: the teacher, the tokens, the loss, against training from scratch.
 
     `teacher_params` and `teacher_tokens` are None where only the teacher's loss is known. `loss`, `scratch_loss` and `gain` are
@@ -50,6 +51,8 @@ class Distilled:
     the budgets between which distilling wins, None where it does not turn within `searched`. `regret` is what deciding by
     the point estimate costs on average, None where there is nothing to choose or no draws.
     """
+
+    spoken_in: ClassVar[str] = "kleiber.plan.distil.words"
 
     deal: Deal
     verdict: str
@@ -116,12 +119,3 @@ class Distilled:
             "sentences": list(self.sentences()),
             "fit": dict(self.provenance),
         }
-
-    def sentences(self) -> tuple[str, ...]:
-        """The decision in sentences that can be quoted."""
-        from kleiber.plan.distil import words
-
-        return words.sentences(self)
-
-    def __str__(self) -> str:
-        return "\n".join(self.sentences())

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+from kleiber.plan.spoken import Spoken
 
 SCHEMA = "kleiber/next/1"
 
@@ -49,13 +51,15 @@ class NextRun:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NextRuns:
+class NextRuns(Spoken):
     """What to train before deciding on `target` FLOPs, within `budget` FLOPs of experiments.
 
     `params` and `tokens` are the decision of least expected regret as things are, `before` that regret, `after` what is
     left of it after all `runs`. `price` is the loss that one FLOP more takes off at the target. `stop` says why there are
     no more runs: supported, cost, little, budget or count.
     """
+
+    spoken_in: ClassVar[str] = "kleiber.plan.next.words"
 
     target: float
     serve_tokens: float
@@ -104,22 +108,3 @@ class NextRuns:
             "sentences": list(self.sentences()),
             "fit": dict(self.provenance),
         }
-
-    def sentences(self) -> tuple[str, ...]:
-        """The answer in sentences that can be quoted."""
-        from kleiber.plan.next import words
-
-        return words.sentences(self)
-
-    def __str__(self) -> str:
-        return "\n".join(self.sentences())
-
-    def __rich__(self) -> Any:
-        from kleiber.plan.next import words
-
-        return words.panel(self)
-
-    def _repr_html_(self) -> str:
-        from kleiber.plan.next import words
-
-        return words.card(self)

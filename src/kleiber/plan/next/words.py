@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kleiber.quantity import show, show_flops
 
@@ -97,19 +96,3 @@ def _stop(found: NextRuns) -> list[str]:
     if found.runs:
         return [STOPS[found.stop]]
     return [] if found.stop == "supported" else ["A larger budget for experiments would"]
-
-
-def panel(found: NextRuns) -> Any:
-    """The answer as a Rich renderable."""
-    from rich.console import Group
-    from rich.text import Text
-
-    first, *rest = sentences(found)
-    return Group(Text(first, style="bold"), *(Text(f"  {line}") for line in rest))
-
-
-def card(found: NextRuns) -> str:
-    """The answer as a piece of HTML."""
-    first, *rest = sentences(found)
-    items = "".join(f"<li>{escape(line)}</li>" for line in rest)
-    return f"<div class='kleiber-next'><p><b>{escape(first)}</b></p><ul>{items}</ul></div>"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from kleiber.plan.architecture.frontier import axes as axis_words
 from kleiber.plan.architecture.frontier.axes import Axis
 from kleiber.plan.architecture.frontier.reading import Stretch
 from kleiber.plan.result import Amount
+from kleiber.plan.spoken import Spoken
 
 Array = NDArray[np.float64]
 
@@ -91,13 +92,16 @@ class Slice:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Frontier:
+class Frontier(Spoken):
     """Every design that no other beats in all `axes`.
 
     `columns` hold the axes and the tokens of all of them, `families` whose they are, `points` a selection in full; `others` are
     designs that are beaten, a sample for drawing. `ceiling`: FLOPs of training beyond which nothing was looked at, where the
     brief bounds nothing.
     """
+
+    spoken_in: ClassVar[str] = "kleiber.plan.architecture.frontier.words"
+    tabled: ClassVar[bool] = True
 
     brief: Brief
     axes: tuple[Axis, ...]
@@ -174,25 +178,6 @@ class Frontier:
             ends = {"from": float(x.min()), "to": float(x.max())} if x.size else {"from": None, "to": None}
             found.append({"family": family, "points": int(x.size), **ends})
         return found
-
-    def sentences(self) -> tuple[str, ...]:
-        """The frontier in sentences that can be quoted."""
-        from kleiber.plan.architecture.frontier import words
-
-        return words.sentences(self)
-
-    def __str__(self) -> str:
-        return "\n".join(self.sentences())
-
-    def __rich__(self) -> Any:
-        from kleiber.plan.architecture.frontier import words
-
-        return words.panel(self)
-
-    def _repr_html_(self) -> str:
-        from kleiber.plan.architecture.frontier import words
-
-        return words.card(self)
 
 
 def _finite(value: float) -> float | None:

@@ -6,9 +6,7 @@ stops paying, then what was assumed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -201,30 +199,6 @@ def _cell(axis: Axis, value: float) -> str:
     return f"${said}" if axis.unit == "USD" else said if axis.name == "context" else f"{said} {axis.unit}"
 
 
-def panel(found: Frontier) -> Any:
-    """The frontier as a Rich renderable: headline, table, sentences."""
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    first, *rest = sentences(found)
-    table = Table(box=None, pad_edge=False, show_edge=False)
-    for place, head in enumerate(heads(found)):
-        table.add_column(head, justify="right" if place else "left")
-    for row in rows(found):
-        table.add_row(*row)
-    return Group(Text(first, style="bold"), table, *(Text(f"  {line}") for line in rest))
-
-
-def card(found: Frontier) -> str:
-    """The frontier as a piece of HTML."""
-    first, *rest = sentences(found)
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads(found))
-    body = "".join(_html_row(row) for row in rows(found))
-    items = "".join(f"<li>{escape(line)}</li>" for line in rest)
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f"<div class='kleiber-frontier'><p><b>{escape(first)}</b></p>{table}<ul>{items}</ul></div>"
-
-
-def _html_row(cells: Sequence[str]) -> str:
-    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+def table(found: Frontier) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Heads and rows of the points shown."""
+    return heads(found), rows(found)
