@@ -137,10 +137,10 @@ def _per_token(offer: Offer) -> float:
 def times(ratio: float) -> str:
     """A ratio in words.
 
-    >>> times(2.04), times(0.25)
-    ('2x', '1/4 of')
+    >>> times(2.04), times(0.25), times(1 / 131)
+    ('2x', '1/4 of', '1/130 of')
     """
-    return f"{ratio:.2g}x" if ratio >= 1 else f"1/{1 / ratio:.2g} of"
+    return f"{short(ratio)}x" if ratio >= 1 else f"1/{short(1 / ratio)} of"
 
 
 def _binding(plan: LifePlan) -> list[str]:
