@@ -2,51 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tomllib
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from kleiber.errors import InputError, did_you_mean
+from kleiber.lab.cell import Cell, Distillation
 from kleiber.lab.dial import Dial, Shape
 from kleiber.lab.recipe import Recipe
 from kleiber.quantity import read as read_quantity
 
-
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One run to do: a shape, a token budget and a seed under a recipe.
-
-    Cells of one shape and seed share a trunk.
-    """
-
-    shape: Shape
-    tokens: int
-    seed: int
-    recipe: Recipe
-    corpus: str
-
-    @property
-    def run(self) -> str:
-        """Name of the run: a hash of everything that decides its loss."""
-        return _digest({**self._trunk_facts(), "tokens": self.tokens})
-
-    @property
-    def trunk(self) -> str:
-        """Name of the trunk it branches off, for resuming and for clustering."""
-        return f"w{self.shape.width}-s{self.seed}-{_digest(self._trunk_facts())}"
-
-    def _trunk_facts(self) -> dict[str, Any]:
-        return {
-            "family": self.shape.family,
-            "shape": asdict(self.shape),
-            "recipe": self.recipe.facts(),
-            "seed": self.seed,
-            "corpus": self.corpus,
-        }
+GRID = ("family", "shape", "widths", "sizes", "tokens", "seeds", "recipe")
+TAUGHT = ("temperature", "mixture", "twins")
+TEACHER = ("family", "shape", "width", "size", "tokens", "seed", "recipe")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +28,11 @@ class Ladder:
     hardware: str
     cells: tuple[Cell, ...]
 
+    @property
+    def teachers(self) -> frozenset[str]:
+        """The names of the runs that others learn from: their weights are kept."""
+        return frozenset(cell.distillation.teacher.run for cell in self.cells if cell.distillation)
+
 
 def read_ladder(path: str | Path) -> Ladder:
     """Read a ladder from TOML.
@@ -67,41 +42,98 @@ def read_ladder(path: str | Path) -> Ladder:
     `sizes` (active non-embedding params), `tokens` and `seeds`: the cells of a stage are its full grid, and stages are trained
     in the order of the file. A stage may change family, shape and recipe for its own cells (`recipe = {lr = 0.005}`); where it
     names another family, the file's `[shape]` says nothing of it but `depth`. Other families than dense train with `transfer`
-    unless told otherwise. A cell named twice counts once. Raises `InputError` naming the file and the key.
+    unless told otherwise. A cell named twice counts once.
+
+    The cells of a stage with a `teacher` are its students. The teacher is a run of the same ladder: `{run = "its name"}` of a
+    stage above, or `{width = 96, tokens = "8M", seed = 0}` (or `size`; `family`, `shape`, `recipe` as in a stage), trained first.
+    `temperature` (2) and `mixture` (0.9) are those of `Distillation`; `twins = true` adds what each student is compared with,
+    `Cell.twins`. Raises `InputError` naming the file and the key.
     """
     where = str(path)
     raw = _load(Path(path))
     _only(raw, ("name", "corpus", "hardware", "family", "recipe", "shape", "stage"), where)
+    corpus = _need(raw, "corpus", str, where)
     _recipe(_need(raw, "recipe", dict, where), where)
     Dial.read(raw.get("family", "dense"), _need(raw, "shape", dict, where), where=where)
     cells: dict[str, Cell] = {}
     for number, stage in enumerate(_need(raw, "stage", list, where), start=1):
-        for cell in _cells(raw, stage, where, number):
+        for cell in _cells(raw, stage, cells, f"{where}, stage {number}"):
             cells.setdefault(cell.run, cell)
     return Ladder(
         name=_need(raw, "name", str, where),
-        corpus=_need(raw, "corpus", str, where),
+        corpus=corpus,
         hardware=_need(raw, "hardware", str, where),
         cells=tuple(cells.values()),
     )
 
 
-def _cells(raw: dict[str, Any], stage: dict[str, Any], where: str, number: int) -> Iterator[Cell]:
-    at = f"{where}, stage {number}"
-    _only(stage, ("family", "shape", "widths", "sizes", "tokens", "seeds", "recipe"), at)
+def _cells(raw: dict[str, Any], stage: dict[str, Any], known: Mapping[str, Cell], at: str) -> list[Cell]:
+    """The cells of one stage: its grid, or a teacher, its students and their twins."""
+    _only(stage, (*GRID, "teacher", *TAUGHT), at)
+    grid = list(_grid(raw, stage, at))
+    if "teacher" not in stage:
+        for key in TAUGHT:
+            if key in stage:
+                raise InputError(f"`{key}` needs a teacher", remedy=f"name a `teacher`, or leave out `{key}`", where=at)
+        return grid
+    distillation = _distillation(raw, stage, known, at)
+    for cell in grid:
+        _same_window(cell, distillation.teacher, at)
+    students = [replace(cell, distillation=distillation) for cell in grid]
+    wanted = _need(stage, "twins", bool, at) if "twins" in stage else False
+    return [distillation.teacher, *students, *(twin for student in students if wanted for twin in student.twins())]
+
+
+def _distillation(raw: dict[str, Any], stage: dict[str, Any], known: Mapping[str, Cell], at: str) -> Distillation:
+    teacher = _teacher(raw, _need(stage, "teacher", dict, at), known, f"{at}, teacher")
+    settings = {key: stage[key] for key in ("temperature", "mixture") if key in stage}
+    try:
+        return Distillation(teacher=teacher, **settings)
+    except InputError as error:
+        raise InputError(error.message, found=error.found, expected=error.expected, where=at) from error
+
+
+def _teacher(raw: dict[str, Any], told: dict[str, Any], known: Mapping[str, Cell], at: str) -> Cell:
+    """A run of a stage above by its name, or one described here."""
+    if "run" in told:
+        _only(told, ("run",), at)
+        name = _need(told, "run", str, at)
+        if name not in known:
+            raise InputError(
+                "there is no such run to learn from",
+                found=name,
+                expected="the name of a run of a stage above",
+                remedy=did_you_mean(name, known) if known else "describe it: {width = ..., tokens = ..., seed = ...}",
+                where=at,
+            )
+        return known[name]
+    _only(told, TEACHER, at)
+    for key in ("size" if "size" in told else "width", "tokens"):
+        _need(told, key, object, at)
+    lists = {"width": "widths", "size": "sizes", "tokens": "tokens", "seed": "seeds"}
+    described = {lists.get(key, key): [value] if key in lists else value for key, value in {"seed": 0, **told}.items()}
+    (cell,) = _grid(raw, described, at)
+    return cell
+
+
+def _same_window(student: Cell, teacher: Cell, at: str) -> None:
+    if student.shape.context > teacher.shape.context:
+        raise InputError(
+            "the student reads further than its teacher can",
+            found=f"a context of {student.shape.context} under a teacher of {teacher.shape.context}",
+            remedy="give the teacher at least the student's context",
+            where=at,
+        )
+
+
+def _grid(raw: dict[str, Any], stage: dict[str, Any], at: str) -> Iterator[Cell]:
     dial = _dial(raw, stage, at)
     recipe = _recipe({"transfer": dial.family != "dense", **raw["recipe"], **stage.get("recipe", {})}, at)
     shapes = _shapes(dial, stage, recipe, at)
     for tokens in _need(stage, "tokens", list, at):
         for seed in _need(stage, "seeds", list, at):
             for shape in shapes:
-                yield Cell(
-                    shape=shape,
-                    tokens=_tokens(tokens, recipe),
-                    seed=seed,
-                    recipe=recipe,
-                    corpus=_need(raw, "corpus", str, where),
-                )
+                yield Cell(shape=shape, tokens=_tokens(tokens, recipe), seed=seed, recipe=recipe, corpus=raw["corpus"])
 
 
 def _dial(raw: dict[str, Any], stage: dict[str, Any], at: str) -> Dial:
@@ -154,7 +186,3 @@ def _only(raw: dict[str, Any], known: tuple[str, ...], where: str) -> None:
     for key in raw:
         if key not in known:
             raise InputError(f"`{key}` is not known here", remedy=did_you_mean(key, known), where=where)
-
-
-def _digest(facts: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]

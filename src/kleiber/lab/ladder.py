@@ -1,8 +1,9 @@
 """Run a ladder: any number of processes, killed at any moment, never lose a finished run nor do one twice.
 
-A results folder holds one JSON per finished run (`runs/`), the trunks' checkpoints at every branch point (`trunks/`)
-and a lock file per trunk (`claims/`). A worker takes the first unfinished cell, in the ladder's order, whose trunk
-nobody holds. The lock is the operating system's: it goes when its holder does, so nothing stale is left by a kill.
+A results folder holds one JSON per finished run (`runs/`), the trunks' checkpoints at every branch point (`trunks/`), the
+weights of runs that teach others (`teachers/`) and a lock file per trunk (`claims/`). A worker takes the first unfinished
+cell, in the ladder's order, whose teacher is finished and whose trunk nobody holds. The lock is the operating system's: it
+goes when its holder does, so nothing stale is left by a kill.
 """
 
 from __future__ import annotations
@@ -13,16 +14,19 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from kleiber.errors import KleiberError
+from kleiber.lab.cell import Cell
 from kleiber.lab.corpus import Corpus, read_corpus
-from kleiber.lab.description import Cell, Ladder, read_ladder
+from kleiber.lab.description import Ladder, read_ladder
 from kleiber.lab.dial import Shape
 from kleiber.lab.shape import DenseShape
 
 if TYPE_CHECKING:
+    from kleiber.lab.teacher import Teacher
     from kleiber.lab.train import Trainer
 
 POLL_SECONDS = 2.0
@@ -52,12 +56,12 @@ def run(ladder_toml: str | Path, results_dir: str | Path, *, workers: int = 1) -
 
 def work(ladder: Ladder, results: Path) -> Iterator[dict[str, Any]]:
     """Take cells one after the other until every cell is finished or in other hands; yield what this process trained."""
-    for folder in ("runs", "trunks", "claims"):
+    for folder in ("runs", "trunks", "teachers", "claims"):
         (results / folder).mkdir(parents=True, exist_ok=True)
     corpus = read_corpus(ladder.corpus)
     while pending := [cell for cell in ladder.cells if finished(results, cell) is None]:
         with _one_quick_thread():
-            row = _train_one_of(pending, corpus, results, hardware=ladder.hardware)
+            row = _train_one_of(pending, ladder, corpus, results)
         if row is None:
             time.sleep(POLL_SECONDS)
         else:
@@ -79,22 +83,40 @@ def _one_quick_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _train_one_of(pending: list[Cell], corpus: Corpus, results: Path, *, hardware: str) -> dict[str, Any] | None:
-    """Train the first cell whose trunk is free; `None` if others hold them all."""
+def _train_one_of(pending: list[Cell], ladder: Ladder, corpus: Corpus, results: Path) -> dict[str, Any] | None:
+    """Train the first cell whose trunk is free and whose teacher is done; `None` if others hold them all."""
     for cell in pending:
+        if cell.distillation and finished(results, cell.distillation.teacher) is None:
+            continue
         with _claim(results, cell.trunk) as mine:
             # Looked up again under the lock: another worker may have finished it in between.
             if mine and finished(results, cell) is None:
-                return train_cell(cell, corpus, results, hardware=hardware)
+                keep = cell.run in ladder.teachers
+                return train_cell(cell, corpus, results, hardware=ladder.hardware, keep=keep)
     return None
 
 
-def train_cell(cell: Cell, corpus: Corpus, results: Path, *, hardware: str) -> dict[str, Any]:
-    """Bring the cell's trunk to its branch point, decay, measure, and write the finished run down."""
+def train_cell(cell: Cell, corpus: Corpus, results: Path, *, hardware: str, keep: bool = False) -> dict[str, Any]:
+    """Bring the cell's trunk to its branch point, decay, measure, write the finished run down; `keep` its weights to teach."""
+    began = time.perf_counter()
+    trainer, seconds_before = _trained(cell, corpus, results, began)
+    loss, loss_se = trainer.held_out_loss()
+    row = {**_row(cell, corpus, trainer, loss, loss_se), **_teacher_columns(cell, results)}
+    row["wall_seconds"] = round(seconds_before + time.perf_counter() - began, 1)
+    row["hardware"] = hardware
+    # The weights first: a finished run that should teach could not without them.
+    if keep:
+        trainer.state().save(results / "teachers" / f"{cell.run}.npz")
+    write_json(results / "runs" / f"{cell.run}.json", row)
+    return row
+
+
+def _trained(cell: Cell, corpus: Corpus, results: Path, began: float) -> tuple[Trainer, float]:
+    """The cell's model at its end, and the seconds spent on it before `began`."""
     from kleiber.lab.train import State, Trainer
 
-    began = time.perf_counter()
-    trainer = Trainer(cell.shape, cell.recipe, corpus, seed=cell.seed)
+    teacher = _teacher(cell, corpus, results)
+    trainer = Trainer(cell.shape, cell.recipe, corpus, seed=cell.seed, teacher=teacher)
     branch_step = cell.recipe.branch_step(cell.tokens)
     seconds_before = 0.0
     checkpoint = _latest_checkpoint(results / "trunks" / cell.trunk, branch_step)
@@ -104,12 +126,26 @@ def train_cell(cell: Cell, corpus: Corpus, results: Path, *, hardware: str) -> d
     if trainer.step < branch_step:
         _train_trunk(trainer, branch_step, results / "trunks" / cell.trunk, seconds_before, began)
     trainer.train_branch(cell.tokens)
-    loss, loss_se = trainer.held_out_loss()
-    row = _row(cell, corpus, trainer, loss, loss_se)
-    row["wall_seconds"] = round(seconds_before + time.perf_counter() - began, 1)
-    row["hardware"] = hardware
-    write_json(results / "runs" / f"{cell.run}.json", row)
-    return row
+    return trainer, seconds_before
+
+
+def _teacher(cell: Cell, corpus: Corpus, results: Path) -> Teacher | None:
+    """Whom the cell learns from; nobody where the mixture leaves a teacher no say."""
+    from kleiber.lab.teacher import Teacher
+    from kleiber.lab.train import State, Trainer
+
+    taught = cell.distillation
+    if taught is None or taught.mixture == 0:
+        return None
+    source = taught.teacher
+    path = results / "teachers" / f"{source.run}.npz"
+    if not path.exists():
+        # It was finished before anyone wanted to learn from it: only its decay is trained again, from the trunk's checkpoint.
+        _trained(source, corpus, results, time.perf_counter())[0].state().save(path)
+    trainer = Trainer(source.shape, replace(source.recipe, compile=False), corpus, seed=source.seed)
+    trainer.restore(State.load(path))
+    model = trainer.model.eval().requires_grad_(False)
+    return Teacher(model=model, temperature=taught.temperature, mixture=taught.mixture)
 
 
 def finished(results: Path, cell: Cell) -> dict[str, Any] | None:
@@ -188,6 +224,15 @@ def _expert_columns(shape: Shape, trainer: Trainer) -> dict[str, Any]:
         "activation_ratio": setting.share if setting else 1.0,
         "max_violation": trainer.max_violation(),
     }
+
+
+def _teacher_columns(cell: Cell, results: Path) -> dict[str, Any]:
+    """Who taught a student and what that cost; nothing for a run without a teacher."""
+    if cell.distillation is None:
+        return {}
+    taught = finished(results, cell.distillation.teacher)
+    assert taught is not None, cell.distillation.teacher.run
+    return {**cell.distillation.facts(), "teacher_loss": taught["loss"], "teacher_flops": cell.teacher_flops}
 
 
 @contextmanager

@@ -50,13 +50,25 @@ COLUMNS = {
     "hardware": "string",
 }
 
+TEACHER_COLUMNS = {
+    "teacher": "string",
+    "teacher_loss": "double",
+    "temperature": "double",
+    "mixture": "double",
+    "teacher_flops": "double",
+}
+"""Of a ladder in which any run has a teacher; a run without one has the empty name, no loss, no settings and 0 FLOPs here."""
+
+UNTAUGHT = {"teacher": "", "teacher_loss": None, "temperature": None, "mixture": None, "teacher_flops": 0.0}
+
 
 def table(results_dir: str | Path, *, source: str = "kleiber lab") -> pa.Table:
     """The finished runs of a results folder, smallest model and budget first.
 
     `params` is non-embedding, `flops` is 6 · active params · tokens, `flops_counted` the matrix products counted one by one,
-    `loss` held-out nats per byte; the schema's metadata says so under `kleiber.*` keys. Runs on different corpora are
-    refused: their losses cannot be compared.
+    `loss` held-out nats per byte; where a run had a teacher, `flops` is the student's own and `teacher_flops` what the
+    teacher's training and its forward passes took; the schema's metadata says so under `kleiber.*` keys. Runs on different
+    corpora are refused: their losses cannot be compared.
     """
     import pyarrow as pa
 
@@ -68,12 +80,13 @@ def table(results_dir: str | Path, *, source: str = "kleiber lab") -> pa.Table:
     if len(corpora) > 1:
         raise InputError("the runs were trained on different corpora", found=", ".join(corpora), where=str(results_dir))
     rows.sort(key=lambda row: (row["params"], row["tokens"], row["seed"]))
+    columns = {**COLUMNS, **(TEACHER_COLUMNS if any("teacher" in row for row in rows) else {})}
     schema = pa.schema(
-        [pa.field(name, pa.type_for_alias(kind)) for name, kind in COLUMNS.items()],
+        [pa.field(name, pa.type_for_alias(kind)) for name, kind in columns.items()],
         metadata={**CONVENTIONS, "kleiber.source": source, "kleiber.corpus_sha256": corpora[0]},
     )
-    rows = [{**_before_families(row), **row} for row in rows]
-    return pa.table({name: [row[name] for row in rows] for name in COLUMNS}, schema=schema)
+    rows = [{**_before_families(row), **UNTAUGHT, **row} for row in rows]
+    return pa.table({name: [row[name] for row in rows] for name in columns}, schema=schema)
 
 
 def _before_families(row: dict[str, Any]) -> dict[str, Any]:

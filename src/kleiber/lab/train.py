@@ -23,6 +23,7 @@ from kleiber.lab.models import build
 from kleiber.lab.models.experts import Experts, max_violation
 from kleiber.lab.recipe import Recipe
 from kleiber.lab.shape import VOCABULARY
+from kleiber.lab.teacher import Teacher
 from kleiber.lab.weights import Weights
 from kleiber.lab.windows import Windows
 
@@ -74,9 +75,11 @@ class State:
 
 
 class Trainer:
-    """A model of one shape and seed that can be moved to any state and trained on from there."""
+    """A model of one shape and seed that can be moved to any state and trained on from there, with a teacher or without."""
 
-    def __init__(self, shape: Shape, recipe: Recipe, corpus: Corpus, *, seed: int) -> None:
+    def __init__(
+        self, shape: Shape, recipe: Recipe, corpus: Corpus, *, seed: int, teacher: Teacher | None = None
+    ) -> None:
         self.shape, self.recipe, self.corpus = shape, recipe, corpus
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.windows = Windows(corpus.train, context=recipe.context, batch_windows=recipe.batch_windows, seed=seed)
@@ -89,6 +92,7 @@ class Trainer:
             # Without this the ninth model of a process would silently go uncompiled (the limit on recompilation).
             torch.compiler.reset()
         self._compiled = torch.compile(model, dynamic=False) if recipe.compile else model
+        self._teacher = teacher
         self.step = 0
 
     def state(self) -> State:
@@ -154,7 +158,7 @@ class Trainer:
 
     def _take_step(self, lr: float) -> None:
         batch_BT = torch.from_numpy(self.windows.batch(self.step)).to(self.device)
-        loss = self._loss(self._compiled, batch_BT[:, :-1], batch_BT[:, 1:], reduction="mean")
+        loss = self._lesson(batch_BT[:, :-1], batch_BT[:, 1:])
         for layer in self._experts:
             if layer.setting.balance == "loss":
                 loss = loss + layer.penalty
@@ -164,6 +168,14 @@ class Trainer:
             layer.balance()
         self.step += 1
 
+    def _lesson(self, input_BT: torch.Tensor, target_BT: torch.Tensor) -> torch.Tensor:
+        if self._teacher is None:
+            return self._loss(self._compiled, input_BT, target_BT, reduction="mean")
+        logits_NV = self._logits(self._compiled, input_BT)
+        with torch.no_grad():
+            teacher_NV = self._logits(self._teacher.model, input_BT)
+        return self._teacher.loss(logits_NV, target_BT.reshape(-1), teacher_NV)
+
     def _loss(
         self,
         model: Callable[[torch.Tensor], torch.Tensor],
@@ -172,11 +184,13 @@ class Trainer:
         *,
         reduction: str,
     ) -> torch.Tensor:
+        return functional.cross_entropy(self._logits(model, input_BT), target_BT.reshape(-1), reduction=reduction)
+
+    def _logits(self, model: Callable[[torch.Tensor], torch.Tensor], input_BT: torch.Tensor) -> torch.Tensor:
+        """Of every token, `(N, V)`, in float32."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             logits_BTV = model(input_BT)
-        return functional.cross_entropy(
-            logits_BTV.float().reshape(-1, VOCABULARY), target_BT.reshape(-1), reduction=reduction
-        )
+        return logits_BTV.float().reshape(-1, VOCABULARY)
 
     def _document_loss(self, text: NDArray[np.uint8]) -> tuple[float, int]:
         context = self.recipe.context
