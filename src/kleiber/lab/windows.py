@@ -17,8 +17,17 @@ class Windows:
     Shapes: B windows, T + 1 bytes (the inputs and, one byte on, the targets).
     """
 
-    def __init__(self, text: NDArray[np.integer], *, context: int, batch_windows: int, seed: int) -> None:
+    def __init__(
+        self,
+        text: NDArray[np.integer],
+        *,
+        context: int,
+        batch_windows: int,
+        seed: int,
+        labels: NDArray[np.integer] | None = None,
+    ) -> None:
         self._text = text
+        self._labels = text if labels is None else labels
         self._context = context
         self._batch_windows = batch_windows
         self._seed = seed
@@ -36,12 +45,18 @@ class Windows:
 
     def batch(self, step: int) -> NDArray[np.int64]:
         """The windows of one step, `(B, T + 1)`."""
+        return self._text[self._index(step)].astype(np.int64)
+
+    def targets(self, step: int) -> NDArray[np.int64]:
+        """What follows each byte of a step's windows, `(B, T)`: the text itself, or the labels where there are any."""
+        return self._labels[self._index(step)[:, 1:]].astype(np.int64)
+
+    def _index(self, step: int) -> NDArray[np.int64]:
         epoch, row = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
             self._starts, self._epoch = self._shuffled(epoch), epoch
         start_B = self._starts[row * self._batch_windows : (row + 1) * self._batch_windows]
-        index_BT = start_B[:, None] + np.arange(self._context + 1)
-        return self._text[index_BT].astype(np.int64)
+        return start_B[:, None] + np.arange(self._context + 1)
 
     def _shuffled(self, epoch: int) -> NDArray[np.int64]:
         random = np.random.default_rng([self._seed, epoch])
