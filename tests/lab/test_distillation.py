@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from kleiber.errors import InputError
+from kleiber.lab import FAMILIES
 from kleiber.lab.cell import Cell, Distillation
 from kleiber.lab.description import read_ladder
 from kleiber.lab.recipe import Recipe
@@ -18,6 +19,12 @@ from kleiber.lab.shape import DenseShape
 
 RECIPE = Recipe(context=32, batch_windows=4, lr=0.01, warmup_tokens=512)
 STUDENT = DenseShape(width=8, depth=1, hidden=16, context=32)
+SETTINGS = {
+    "dense": "depth = 1, mlp_ratio = 2",
+    "experts": "depth = 1, experts = 4",
+    "ssm": "depth = 1, state = 8, scan_head_width = 8, chunk = 16",
+    "hybrid": "depth = 2, attention_every = 2, scan_head_width = 8",
+}
 TAUGHT = """
 [[stage]]
 widths = [8]
@@ -124,7 +131,7 @@ def test_teachers_that_make_no_sense(ladder_toml: Path, change: tuple[str, str],
 torch = pytest.importorskip("torch", reason="the lab trains with PyTorch")
 
 from kleiber.lab.corpus import Corpus, read_corpus  # noqa: E402
-from kleiber.lab.ladder import run  # noqa: E402
+from kleiber.lab.ladder import _teacher, run  # noqa: E402
 from kleiber.lab.table import COLUMNS, TEACHER_COLUMNS, table, write_table  # noqa: E402
 from kleiber.lab.teacher import Teacher, distillation_loss  # noqa: E402
 from kleiber.lab.train import Trainer  # noqa: E402
@@ -253,6 +260,37 @@ def test_a_run_without_a_teacher_is_written_down_as_ever(ladder_toml: Path, tmp_
     assert not TEACHER_COLUMNS.keys() & row.keys()
     assert table(tmp_path).column_names == list(COLUMNS)
     assert not list((tmp_path / "teachers").iterdir())
+
+
+def test_a_ladder_with_mixture_0_is_training_on_the_text_alone(ladder_toml: Path, tmp_path: Path) -> None:
+    path = with_stage(ladder_toml, TAUGHT.replace("mixture = 0.9", "mixture = 0"))
+    cells = read_ladder(path).cells
+    # A teacher that is never asked costs nothing: both twins are the same run.
+    _, student, twin = cells
+    rows = {row["run"]: row for row in run(path, tmp_path)}
+    taught, alone = rows[student.run], rows[twin.run]
+    assert (taught["loss"], taught["loss_se"], taught["flops"]) == (alone["loss"], alone["loss_se"], alone["flops"])
+    assert (taught["mixture"], taught["teacher_flops"]) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_teacher_of_any_family_is_the_model_that_was_finished(
+    family: str, ladder_toml: Path, tmp_path: Path, corpus: Corpus
+) -> None:
+    stage = TAUGHT.replace("twins = true", "").replace(
+        "{width = 24, tokens = 8192, seed = 3}",
+        f'{{width = 16, tokens = 2048, family = "{family}", shape = {{{SETTINGS[family]}}}, recipe = {{compile = false}}}}',
+    )
+    path = with_stage(ladder_toml, stage)
+    source, student = read_ladder(path).cells
+    rows = {row["run"]: row for row in run(path, tmp_path)}
+    assert (rows[source.run]["family"], rows[student.run]["family"]) == (family, "dense")
+    teacher = _teacher(student, corpus, tmp_path)
+    assert teacher is not None
+    trainer = Trainer(source.shape, source.recipe, corpus, seed=source.seed)
+    trainer.model = teacher.model  # type: ignore[assignment]
+    assert not teacher.model.training  # type: ignore[attr-defined]
+    assert trainer.held_out_loss()[0] == rows[student.run]["teacher_loss"] == rows[source.run]["loss"]
 
 
 @pytest.mark.parametrize("step", [5, 28], ids=["on the trunk", "in the decay"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,7 +82,13 @@ class Trainer:
     ) -> None:
         self.shape, self.recipe, self.corpus = shape, recipe, corpus
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.windows = Windows(corpus.train, context=recipe.context, batch_windows=recipe.batch_windows, seed=seed)
+        self.windows = Windows(
+            corpus.train,
+            context=recipe.context,
+            batch_windows=recipe.batch_windows,
+            seed=seed,
+            labels=corpus.labels,
+        )
         model = build(shape, seed=seed).to(self.device)
         self._weights = Weights(model, recipe, width=shape.width)
         self.model = model
@@ -92,6 +98,8 @@ class Trainer:
             # Without this the ninth model of a process would silently go uncompiled (the limit on recompilation).
             torch.compiler.reset()
         self._compiled = torch.compile(model, dynamic=False) if recipe.compile else model
+        if teacher is not None and recipe.compile:
+            teacher = replace(teacher, model=torch.compile(teacher.model, dynamic=False))
         self._teacher = teacher
         self.step = 0
 
@@ -158,7 +166,8 @@ class Trainer:
 
     def _take_step(self, lr: float) -> None:
         batch_BT = torch.from_numpy(self.windows.batch(self.step)).to(self.device)
-        loss = self._lesson(batch_BT[:, :-1], batch_BT[:, 1:])
+        target_BT = torch.from_numpy(self.windows.targets(self.step)).to(self.device)
+        loss = self._lesson(batch_BT[:, :-1], target_BT)
         for layer in self._experts:
             if layer.setting.balance == "loss":
                 loss = loss + layer.penalty
