@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from kleiber.errors import InputError
+from kleiber.lab.corruption import CLEAN, Data
 from kleiber.lab.dial import Shape
 from kleiber.lab.recipe import Recipe
 
@@ -73,6 +74,7 @@ class Cell:
     seed: int
     recipe: Recipe
     corpus: str
+    data: Data = CLEAN
     distillation: Distillation | None = None
 
     @property
@@ -112,7 +114,8 @@ class Cell:
             "recipe": self.recipe.facts(),
             "seed": self.seed,
             "corpus": self.corpus,
-            # Left out without a teacher: names given before there were any stand.
+            # Left out where the text is clean, and without a teacher: names given before there were any stand.
+            **({"data": facts} if (facts := self.data.facts()) else {}),
             **(self.distillation.facts() if self.distillation else {}),
         }
 

@@ -72,6 +72,9 @@ class Data:
         return changed if changed.keys() - {"times", "seed"} else {}
 
 
+CLEAN = Data()
+
+
 def spoil(corpus: Corpus, data: Data, *, read: Callable[[str], Corpus] = read_corpus) -> Corpus:
     """The corpus a stage trains on; the one handed in where `data` asks for nothing.
 

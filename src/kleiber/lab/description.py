@@ -10,13 +10,14 @@ from typing import Any
 
 from kleiber.errors import InputError, did_you_mean
 from kleiber.lab.cell import Cell, Distillation
+from kleiber.lab.corruption import Data
 from kleiber.lab.dial import Dial, Shape
 from kleiber.lab.recipe import Recipe
 from kleiber.quantity import read as read_quantity
 
-GRID = ("family", "shape", "widths", "sizes", "tokens", "seeds", "recipe")
+GRID = ("family", "shape", "widths", "sizes", "tokens", "seeds", "recipe", "data")
 TAUGHT = ("temperature", "mixture", "twins")
-TEACHER = ("family", "shape", "width", "size", "tokens", "seed", "recipe")
+TEACHER = ("family", "shape", "width", "size", "tokens", "seed", "recipe", "data")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,9 @@ def read_ladder(path: str | Path) -> Ladder:
     `sizes` (active non-embedding params), `tokens` and `seeds`: the cells of a stage are its full grid, and stages are trained
     in the order of the file. A stage may change family, shape and recipe for its own cells (`recipe = {lr = 0.005}`); where it
     names another family, the file's `[shape]` says nothing of it but `depth`. Other families than dense train with `transfer`
-    unless told otherwise. A cell named twice counts once.
+    unless told otherwise. A cell named twice counts once. `data` spoils a stage's training text on purpose
+    (`data = {noise = 0.1}`, the fields of `kleiber.lab.corruption.Data`); a teacher's text is clean unless it has its own
+    `data`.
 
     The cells of a stage with a `teacher` are its students. The teacher is a run of the same ladder: `{run = "its name"}` of a
     stage above, or `{width = 96, tokens = "8M", seed = 0}` (or `size`; `family`, `shape`, `recipe` as in a stage), trained first.
@@ -130,10 +133,18 @@ def _grid(raw: dict[str, Any], stage: dict[str, Any], at: str) -> Iterator[Cell]
     dial = _dial(raw, stage, at)
     recipe = _recipe({"transfer": dial.family != "dense", **raw["recipe"], **stage.get("recipe", {})}, at)
     shapes = _shapes(dial, stage, recipe, at)
+    data = Data.read(_need(stage, "data", dict, at) if "data" in stage else {}, where=f"{at}, data")
     for tokens in _need(stage, "tokens", list, at):
         for seed in _need(stage, "seeds", list, at):
             for shape in shapes:
-                yield Cell(shape=shape, tokens=_tokens(tokens, recipe), seed=seed, recipe=recipe, corpus=raw["corpus"])
+                yield Cell(
+                    shape=shape,
+                    tokens=_tokens(tokens, recipe),
+                    seed=seed,
+                    recipe=recipe,
+                    corpus=raw["corpus"],
+                    data=data,
+                )
 
 
 def _dial(raw: dict[str, Any], stage: dict[str, Any], at: str) -> Dial:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +22,10 @@ from typing import IO, TYPE_CHECKING, Any
 from kleiber.errors import KleiberError
 from kleiber.lab.cell import Cell
 from kleiber.lab.corpus import Corpus, read_corpus
+from kleiber.lab.corruption import spoil
 from kleiber.lab.description import Ladder, read_ladder
 from kleiber.lab.dial import Shape
+from kleiber.lab.experiment import data_columns, repetitions
 from kleiber.lab.shape import DenseShape
 
 if TYPE_CHECKING:
@@ -48,6 +51,9 @@ def run(ladder_toml: str | Path, results_dir: str | Path, *, workers: int = 1) -
             yield row
     if len(yielded) == len({cell.run for cell in ladder.cells}):
         return
+    pending = [cell for cell in ladder.cells if cell.run not in yielded]
+    for sentence in repetitions(pending, read_corpus(ladder.corpus)):
+        sys.stderr.write(f"kleiber: {sentence}\n")
     if workers == 1:
         yield from work(ladder, results)
     else:
@@ -101,7 +107,7 @@ def train_cell(cell: Cell, corpus: Corpus, results: Path, *, hardware: str, keep
     began = time.perf_counter()
     trainer, seconds_before = _trained(cell, corpus, results, began)
     loss, loss_se = trainer.held_out_loss()
-    row = {**_row(cell, corpus, trainer, loss, loss_se), **_teacher_columns(cell, results)}
+    row = {**_row(cell, corpus, trainer, loss, loss_se), **_teacher_columns(cell, results), **data_columns(cell)}
     row["wall_seconds"] = round(seconds_before + time.perf_counter() - began, 1)
     row["hardware"] = hardware
     # The weights first: a finished run that should teach could not without them.
@@ -116,7 +122,8 @@ def _trained(cell: Cell, corpus: Corpus, results: Path, began: float) -> tuple[T
     from kleiber.lab.train import State, Trainer
 
     teacher = _teacher(cell, corpus, results)
-    trainer = Trainer(cell.shape, cell.recipe, corpus, seed=cell.seed, teacher=teacher)
+    spoilt = spoil(corpus, cell.data)
+    trainer = Trainer(cell.shape, cell.recipe, spoilt, seed=cell.seed, teacher=teacher)
     branch_step = cell.recipe.branch_step(cell.tokens)
     seconds_before = 0.0
     checkpoint = _latest_checkpoint(results / "trunks" / cell.trunk, branch_step)
@@ -198,8 +205,7 @@ def _row(cell: Cell, corpus: Corpus, trainer: Trainer, loss: float, loss_se: flo
         "embedding_params": shape.embedding_params,
         **_expert_columns(shape, trainer),
         "tokens": cell.tokens,
-        # Windows are drawn without replacement: a byte comes back only when all have been seen.
-        "unique_tokens": min(cell.tokens, corpus.unique_train_bytes),
+        "unique_tokens": trainer.corpus.unique_seen(cell.tokens),
         "flops": float(shape.flops_per_token * cell.tokens),
         "flops_counted": float(shape.counted_flops_per_token * cell.tokens),
         "loss": loss,

@@ -59,6 +59,20 @@ TEACHER_COLUMNS = {
 }
 """Of a ladder in which any run has a teacher; a run without one has the empty name, no loss, no settings and 0 FLOPs here."""
 
+DATA_COLUMNS = {
+    "noise": "double",
+    "label_noise": "double",
+    "duplicated": "double",
+    "copies": "int64",
+    "shortest": "double",
+    "longest": "double",
+    "data_mixture": "string",
+    "data_seed": "int64",
+}
+"""Of a ladder in which any run's text was spoilt on purpose; a run on clean text has `CLEAN` here."""
+
+_WHOLE = {"shortest": 1.0, "longest": 1.0, "data_mixture": "", "data_seed": 0}
+CLEAN = {"noise": 0.0, "label_noise": 0.0, "duplicated": 0.0, "copies": 1, **_WHOLE}
 UNTAUGHT = {"teacher": "", "teacher_loss": None, "temperature": None, "mixture": None, "teacher_flops": 0.0}
 
 
@@ -80,12 +94,16 @@ def table(results_dir: str | Path, *, source: str = "kleiber lab") -> pa.Table:
     if len(corpora) > 1:
         raise InputError("the runs were trained on different corpora", found=", ".join(corpora), where=str(results_dir))
     rows.sort(key=lambda row: (row["params"], row["tokens"], row["seed"]))
-    columns = {**COLUMNS, **(TEACHER_COLUMNS if any("teacher" in row for row in rows) else {})}
+    columns = {
+        **COLUMNS,
+        **(TEACHER_COLUMNS if any("teacher" in row for row in rows) else {}),
+        **(DATA_COLUMNS if any("noise" in row for row in rows) else {}),
+    }
     schema = pa.schema(
         [pa.field(name, pa.type_for_alias(kind)) for name, kind in columns.items()],
         metadata={**CONVENTIONS, "kleiber.source": source, "kleiber.corpus_sha256": corpora[0]},
     )
-    rows = [{**_before_families(row), **UNTAUGHT, **row} for row in rows]
+    rows = [{**_before_families(row), **UNTAUGHT, **CLEAN, **row} for row in rows]
     return pa.table({name: [row[name] for row in rows] for name in columns}, schema=schema)
 
 

@@ -1,0 +1,111 @@
+"""A ladder whose stages spoil their text: names, columns, and the yardstick that all stages share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kleiber.errors import InputError
+from kleiber.lab.cell import Cell
+from kleiber.lab.corpus import read_corpus
+from kleiber.lab.description import read_ladder
+from kleiber.lab.experiment import repetitions
+from kleiber.lab.ladder import run
+from kleiber.lab.table import COLUMNS, DATA_COLUMNS, table
+
+SPOILT = """
+[[stage]]
+widths = [8]
+tokens = [4096]
+seeds = [0]
+data = {settings}
+"""
+
+
+def spoilt(ladder_toml: Path, *settings: str) -> Path:
+    ladder_toml.write_text(ladder_toml.read_text() + "".join(SPOILT.replace("{settings}", s) for s in settings))
+    return ladder_toml
+
+
+def name_before_there_was_data(cell: Cell) -> str:
+    """The hash as it was made of a run before ladders could spoil text."""
+    shape, recipe, seed, tokens = cell.shape, cell.recipe.facts(), cell.seed, cell.tokens
+    facts = {"family": shape.family, "shape": asdict(shape), "recipe": recipe, "seed": seed, "corpus": cell.corpus}
+    return hashlib.sha256(json.dumps({**facts, "tokens": tokens}, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def test_names_given_before_there_was_data_stand(ladder_toml: Path) -> None:
+    before = [cell.run for cell in read_ladder(ladder_toml).cells]
+    assert before == [name_before_there_was_data(cell) for cell in read_ladder(ladder_toml).cells]
+    # The cell named once more on clean text is one of those that are there.
+    after = [cell.run for cell in read_ladder(spoilt(ladder_toml, "{noise = 0}", "{noise = 0.1}")).cells]
+    assert after[:-1] == before
+    assert after[-1] not in before
+
+
+def test_the_shipped_ladder_keeps_its_names() -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    folder = Path(__file__).parents[2] / "ladders" / "sotu-dense"
+    shipped = set(pq.read_table(folder / "runs.parquet", columns=["run"])["run"].to_pylist())
+    assert shipped == {cell.run for cell in read_ladder(folder / "ladder.toml").cells}
+
+
+def test_every_setting_makes_a_run_and_a_trunk_of_its_own(ladder_toml: Path) -> None:
+    told = ["{noise = 0.1}", "{noise = 0.2}", "{noise = 0.1, seed = 1}", "{label_noise = 0.1}", "{duplicate = 0.5}"]
+    told += ["{duplicate = 0.5, times = 4}", "{shortest = 0.5}", "{longest = 0.5}", "{mixture = {a = 1, b = 2}}"]
+    cells = read_ladder(spoilt(ladder_toml, *told, "{noise = 0.10}", "{duplicate = 0.5, times = 2}")).cells
+    assert len({cell.run for cell in cells}) == 5 + len(told)
+    assert len({cell.trunk for cell in cells}) == 3 + len(told)
+
+
+def test_a_setting_that_makes_no_sense_is_named_with_its_stage(ladder_toml: Path) -> None:
+    with pytest.raises(InputError, match=r"stage 3, data: `nose` is not known.*'noise'"):
+        read_ladder(spoilt(ladder_toml, "{nose = 0.1}"))
+
+
+def test_repetition_is_announced_once_for_each_text(ladder_toml: Path, text_folder: Path) -> None:
+    corpus = read_corpus(text_folder)
+    cells = read_ladder(spoilt(ladder_toml, "{longest = 0.1, noise = 0.5}")).cells
+    assert corpus.unique_train_bytes > 8192
+    assert list(repetitions(cells[:5], corpus)) == []
+    ladder_toml.write_text(ladder_toml.read_text().replace("tokens = [4096]", "tokens = [409_600]"))
+    sentences = list(repetitions(read_ladder(ladder_toml).cells, corpus))
+    assert [sentence.split(" holds")[0] for sentence in sentences] == [
+        str(text_folder),
+        f"{text_folder} (longest = 0.1, noise = 0.5)",
+    ]
+    assert f"{409_600 / corpus.unique_train_bytes:.1f} times over" in sentences[0]
+
+
+def test_the_table_says_how_text_was_spoilt(
+    ladder_toml: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="the lab trains with PyTorch")
+    pytest.importorskip("pyarrow")
+    rows = list(run(ladder_toml, tmp_path))
+    assert table(tmp_path).column_names == list(COLUMNS)
+    assert capsys.readouterr().err == ""
+    told = ["{noise = 0.5}", "{label_noise = 0.5}", "{longest = 0.03}", "{duplicate = 1.0, times = 3}"]
+    list(run(spoilt(ladder_toml, *told), tmp_path))
+    runs = table(tmp_path)
+    assert runs.column_names == [*COLUMNS, *DATA_COLUMNS]
+    by_run = {row["run"]: row for row in runs.to_pylist()}
+    noise, labels, longest, thrice = [by_run[cell.run] for cell in read_ladder(ladder_toml).cells[5:]]
+    clean = next(by_run[row["run"]] for row in rows if (row["width"], row["tokens"], row["seed"]) == (8, 4096, 0))
+    assert [clean[name] for name in DATA_COLUMNS] == [0.0, 0.0, 0.0, 1, 1.0, 1.0, "", 0]
+    assert (noise["noise"], labels["label_noise"], thrice["duplicated"], thrice["copies"]) == (0.5, 0.5, 1.0, 3)
+    # All are measured on the same text, and no two of them are the same model.
+    assert len({row["loss"] for row in by_run.values()}) == len(by_run)
+    assert min(noise["loss"], labels["loss"]) > clean["loss"]
+    size = read_corpus(read_ladder(ladder_toml).corpus).unique_train_bytes
+    seen = 1 - (1 - 4096 / (3 * size + 2)) ** 3
+    assert clean["unique_tokens"] == 4096
+    assert thrice["unique_tokens"] == pytest.approx(seen * size, abs=2)
+    assert longest["unique_tokens"] < 4096
+    assert np.isfinite(longest["loss"])
+    assert "(longest = 0.03) holds" in capsys.readouterr().err
