@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kleiber.cli import screen
+from kleiber.cli import lab_design, screen
 from kleiber.cli.command import Command
 from kleiber.cli.options import Output, destination
 from kleiber.errors import InputError
@@ -64,6 +64,7 @@ def _need_torch() -> None:
 
 
 COMMANDS = (
+    lab_design.COMMAND,
     Command(group="lab", name="run", title="Train what is missing of a ladder.", run=run, schema=RUN_SCHEMA),
     Command(group="lab", name="table", title="Gather finished runs into a run table.", run=table, schema=TABLE_SCHEMA),
 )
