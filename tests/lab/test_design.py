@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.cli.conftest import invoke
 
 from kleiber.errors import InputError, Refusal
-from kleiber.lab.calibration import Calibration
+from kleiber.lab.calibration import Calibration, calibrate
+from kleiber.lab.corpus import read_corpus
 from kleiber.lab.description import read_ladder
 from kleiber.lab.design import Design, design, to_toml, write
 from kleiber.lab.expected import PRIOR, doubt, expected_widths, loss
@@ -197,3 +199,36 @@ def test_time_between_the_sizes_that_were_timed() -> None:
     measured = Calibration(points={"dense": ends}, device="test")
     assert measured.seconds(shapes[1], 1e12) == pytest.approx(2e-9 * 1e12)
     assert measured.seconds(shapes[2], 1e12) == pytest.approx(1e-9 * 1e12)
+
+
+def test_the_answer_as_json(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "ladder.toml"
+    asked = ("lab", "design", "--budget", "5e12", "--corpus", text, "--no-calibration", "-o", path, "--json")
+    answer, again = invoke(*asked), invoke(*asked)
+    assert answer.exit_code == 0, answer.output
+    assert answer.stdout == again.stdout
+    found = json.loads(answer.stdout)
+    assert found["schema"] == "kleiber/ladder/1"
+    assert found["flops"] == pytest.approx(sum(run["flops"] for run in found["runs"]))
+    assert found["flops"] <= 5e12
+    assert found["hours"] is None
+    assert set(found["expected_ci95"]["dense"]) == {"E", "alpha", "beta", "exponent", "forecast"}
+    assert [run["run"] for run in found["runs"]] == [cell.run for cell in read_ladder(path).cells]
+
+
+def test_exit_codes(text: str, tmp_path: Path) -> None:
+    asked = ("lab", "design", "--corpus", text, "--no-calibration")
+    assert invoke(*asked, "--budget", "1e11").exit_code == 1
+    assert invoke(*asked, "--budget", "much").exit_code == 2
+    assert invoke(*asked, "--budget", "1e13", "--families", "dens").exit_code == 2
+    assert invoke(*asked, "--budget", "1e13", "--like", tmp_path / "none.json").exit_code == 2
+    assert invoke(*asked, "--budget", "1e13", "-o", tmp_path / "none" / "ladder.toml").exit_code == 2
+
+
+def test_every_run_is_timed_where_there_is_pytorch(both: Design) -> None:
+    pytest.importorskip("torch", reason="the lab trains with PyTorch")
+    measured = calibrate(both.cells, read_corpus(both.cells[0].corpus), seconds=0.3)
+    assert {family: len(points) for family, points in measured.points.items()} == {"dense": 3, "ssm": 3}
+    for rung in both.rungs:
+        # Between a petaflop and a megaflop a second, whatever the machine.
+        assert 1e-15 < measured.seconds(rung.cell.shape, 1.0) < 1e-6

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kleiber.lab.cell import Cell
 from kleiber.lab.corpus import Corpus
-from kleiber.lab.description import Cell
 from kleiber.lab.dial import Shape
 
 SECONDS = 10.0

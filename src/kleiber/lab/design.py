@@ -1,18 +1,12 @@
-"""Design a ladder: which sizes, budgets and seeds say most for the FLOPs at hand.
+"""Design a ladder: which runs say most for the FLOPs at hand, what they cost, and what they will tell.
 
-The way the data takes: families -> sizes that each can build, on a lattice of half octaves -> every grid of sizes by budgets that
-double or quadruple, as long as the FLOPs allow -> the grid that would be surest of forecast and allocation, by a law
-believed beforehand -> cells, the same that `read_ladder` makes of the file written -> expected intervals, through the fit.
-The one idea: a trunk is trained once. A trunk of the longest budget pays for the shorter ones but for their decays, so a grid of
-budgets costs little more than its last column, and that is what is counted.
-
-Legend: S sizes, K budgets, R runs.
+The way the data takes: families and a budget -> the surest grid (`grid`) -> cells, the same that `read_ladder` makes of the file
+written -> the price of each, every stretch of a trunk counted once -> expected intervals, through the fit (`expected`).
+The one idea: what a ladder will be able to say is known before it is trained, so it is said then.
 """
 
 from __future__ import annotations
 
-import functools
-import itertools
 import json
 import math
 import os
@@ -21,61 +15,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from kleiber.errors import InputError, Refusal, did_you_mean
+from kleiber.errors import InputError, did_you_mean
 from kleiber.lab import FAMILIES
+from kleiber.lab.cell import Cell
 from kleiber.lab.corpus import read_corpus
-from kleiber.lab.description import Cell
-from kleiber.lab.dial import Dial, Shape
-from kleiber.lab.expected import NOISE, PRIOR, TABLES, Expected, doubt, expected_widths
+from kleiber.lab.expected import NOISE, PRIOR, TABLES, Expected, expected_widths
+from kleiber.lab.grid import (
+    BATCH_WINDOWS,
+    LEAST_BUDGET,
+    SIZES,
+    Grid,
+    Lattice,
+    flops_per_token,
+    sizes_of,
+    smallest_size,
+    surest,
+)
 from kleiber.lab.recipe import Recipe
-from kleiber.quantity import show, show_flops
+from kleiber.quantity import show
 
-SIZES, BUDGETS = (5, 6, 7, 8), (3, 4, 5)
-FEWEST = 3
-LATTICE = 40  # half octaves above the smallest size: a million times as many params
-STEPS = 512  # optimiser steps of the shortest budget, at least
-SMALLEST_WIDTH = 16
-TOKENS_PER_PARAM = 2.0  # of every run, at least
-LEAST_BUDGET = 1e14  # sizes are laid out for this at least, so that a smaller budget can be told what would do
-PASSES = 4.0
-"""Passes over the text that are preferred at most: up to four are worth nearly as much as new text (Muennighoff et al. 2023)."""
 RATES = {"dense": 0.01, "experts": 0.01, "ssm": 0.02, "hybrid": 0.02}
 """The best rate at width 32, which held at all widths tried (docs/commands.md, `kleiber lab run`)."""
-BATCH_WINDOWS = 8
 WELL_SPENT = 0.9  # of the budget
 WARMUP_SHARE = 1 / 16  # of the shortest budget
-
-
-@dataclass(frozen=True, kw_only=True)
-class Grid:
-    """`count` sizes from lattice point `first` on, `stride` half octaves apart; budgets grow `factor`-fold from `shortest` on.
-
-    The smaller half of the sizes has a second seed at the two shortest budgets.
-    """
-
-    first: int
-    stride: int
-    count: int
-    budgets: int
-    factor: int
-    shortest: int = 0
-
-    @property
-    def points(self) -> range:
-        """Places of the sizes on the lattice."""
-        return range(self.first, self.first + self.stride * self.count, self.stride)
-
-    @property
-    def tokens(self) -> list[int]:
-        """The budgets, shortest first."""
-        return [self.shortest * self.factor**number for number in range(self.budgets)]
-
-    @property
-    def twice(self) -> int:
-        """How many sizes, the smallest, have a second seed."""
-        return -(-self.count // 2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,9 +136,10 @@ def design(
     _check(budget, families, noise)
     unique = read_corpus(corpus).unique_train_bytes
     lattice = {
-        family: _sizes(family, smallest=_smallest(families), budget=max(budget, LEAST_BUDGET)) for family in families
+        family: sizes_of(family, smallest=smallest_size(families), budget=max(budget, LEAST_BUDGET))
+        for family in families
     }
-    grid = _best(budget, lattice, law, unique)
+    grid = surest(budget, lattice, law, unique)
     cells = _cells(grid, lattice, corpus)
     return Design(
         budget=budget,
@@ -187,7 +150,7 @@ def design(
             )
             for family in families
         },
-        remarks=tuple(_remarks(grid, unique, spent=_per_token(grid, lattice) * grid.shortest / budget)),
+        remarks=tuple(_remarks(grid, unique, spent=flops_per_token(grid, lattice) * grid.shortest / budget)),
         noise=noise,
         seed=seed,
     )
@@ -228,107 +191,7 @@ def _check(budget: float, families: Sequence[str], noise: float) -> None:
         raise InputError("the noise is a share of the loss", found=noise, expected="a number such as 0.007")
 
 
-@functools.cache
-def _dial(family: str) -> Dial:
-    # One depth at all sizes: the rate is carried over widths, not over depths.
-    return Dial(family=family, depth=Dial.attention_every if family == "hybrid" else 2)
-
-
-def _smallest(families: Sequence[str]) -> int:
-    context = Recipe.context
-    return max(_dial(family).at_width(SMALLEST_WIDTH, context=context).active_params for family in families)
-
-
-@functools.cache
-def _sizes(family: str, *, smallest: int, budget: float) -> tuple[Shape, ...]:
-    """The lattice as the family can build it (near sizes may be one shape), up to what a single run can cost."""
-    found: list[Shape] = []
-    for point in range(LATTICE):
-        wanted = smallest * 2 ** (point / 2)
-        shape = _dial(family).at_size(wanted, context=Recipe.context)
-        beyond_dial = abs(math.log(shape.active_params / wanted)) > 0.5
-        if found and (beyond_dial or shape.counted_flops_per_token * STEPS * _batch_tokens() > budget):
-            break
-        found.append(shape)
-    return tuple(found)
-
-
-def _best(budget: float, lattice: Mapping[str, tuple[Shape, ...]], law: Mapping[str, float], unique: int) -> Grid:
-    """The surest grid; fewer sizes, then more passes over the text, only where it must be."""
-    for counts in (SIZES, (4,), (FEWEST,)):
-        for longest in (PASSES * unique, math.inf):
-            if found := list(_grids(budget, lattice, counts, longest)):
-                return min(found, key=lambda grid: _doubt(grid, lattice, law, budget))
-    least = min(
-        _per_token(grid, lattice) * STEPS * _batch_tokens()
-        for grid in _shapes_of_grids(lattice, (FEWEST,))
-        if grid.budgets == FEWEST
-    )
-    raise Refusal(
-        f"{show_flops(budget)} FLOP do not pay for {FEWEST} sizes by {FEWEST} budgets.",
-        remedy=f"a budget of {show_flops(1.01 * least)} FLOP, or fewer families",
-    )
-
-
-def _grids(
-    budget: float, lattice: Mapping[str, tuple[Shape, ...]], counts: Sequence[int], longest: float
-) -> Iterator[Grid]:
-    """Every grid that fits, with budgets as long as the FLOPs and `longest` allow."""
-    unit = 4 * _batch_tokens()  # a quarter of every budget is whole steps: nothing is rounded
-    for grid in _shapes_of_grids(lattice, counts):
-        allowed = min(budget / _per_token(grid, lattice), longest / grid.factor ** (grid.budgets - 1))
-        shortest = int(allowed / unit) * unit
-        largest = max(shapes[grid.points[-1]].active_params for shapes in lattice.values())
-        if shortest >= max(STEPS * _batch_tokens(), TOKENS_PER_PARAM * largest):
-            yield replace(grid, shortest=shortest)
-
-
-def _shapes_of_grids(lattice: Mapping[str, tuple[Shape, ...]], counts: Sequence[int]) -> Iterator[Grid]:
-    end = min(len(shapes) for shapes in lattice.values())
-    for count in counts:
-        for stride in (2, 3, 4):
-            for budgets in BUDGETS:
-                for first, factor in itertools.product(range(max(0, end - stride * (count - 1))), (2, 4)):
-                    grid = Grid(first=first, stride=stride, count=count, budgets=budgets, factor=factor)
-                    if all(_rises([shapes[point].width for point in grid.points]) for shapes in lattice.values()):
-                        yield grid
-
-
-def _rises(widths: Sequence[int]) -> bool:
-    return all(low < high for low, high in itertools.pairwise(widths))
-
-
-def _per_token(grid: Grid, lattice: Mapping[str, tuple[Shape, ...]]) -> float:
-    """Counted FLOPs of the whole ladder per token of the shortest budget."""
-    share = Recipe.decay_fraction
-    lengths = [grid.factor**number for number in range(grid.budgets)]
-    trunk, again = lengths[-1] + share * sum(lengths[:-1]), lengths[1] + share
-    total = 0.0
-    for shapes in lattice.values():
-        costs = [shapes[point].counted_flops_per_token for point in grid.points]
-        total += trunk * sum(costs) + again * sum(costs[: grid.twice])
-    return total
-
-
-def _doubt(grid: Grid, lattice: Mapping[str, tuple[Shape, ...]], law: Mapping[str, float], budget: float) -> float:
-    """The first family's doubt: of allocation, and of a forecast at ten times the budget, shared as the law holds best."""
-    shapes = next(iter(lattice.values()))
-    rows = [
-        (shapes[point].active_params, tokens, 2 * n) for n, point in enumerate(grid.points) for tokens in grid.tokens
-    ]
-    rows += [
-        (params, tokens, trunk + 1)
-        for params, tokens, trunk in rows
-        if trunk < 2 * grid.twice and tokens in grid.tokens[:2]
-    ]
-    params_R, tokens_R, trunk_R = np.array(rows, dtype=float).T
-    total = law["alpha"] + law["beta"]
-    lever = (law["alpha"] * law["A"] / (law["beta"] * law["B"])) ** (1 / total)
-    params = lever * (10 * budget / 6) ** (law["beta"] / total)
-    return doubt(law, params_R, tokens_R, trunk_R, (params, 10 * budget / 6 / params))
-
-
-def _cells(grid: Grid, lattice: Mapping[str, tuple[Shape, ...]], corpus: str) -> list[Cell]:
+def _cells(grid: Grid, lattice: Lattice, corpus: str) -> list[Cell]:
     cells = []
     for family, shapes in lattice.items():
         recipe = recipe_of(family, grid.shortest)
@@ -360,10 +223,6 @@ def _remarks(grid: Grid, unique: int, *, spent: float) -> Iterator[str]:
         yield f"The longest budget goes {passes:.1f} times over the {show(unique)} bytes of text: repetition enters the fit."
     if spent < WELL_SPENT:
         yield f"{1 - spent:.0%} of the budget is left: longer runs would only repeat the text. More text would let it be used."
-
-
-def _batch_tokens() -> int:
-    return BATCH_WINDOWS * Recipe.context
 
 
 def timed(found: Design) -> Design:

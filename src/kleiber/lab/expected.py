@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kleiber.errors import InputError
-from kleiber.lab.description import Cell
+from kleiber.lab.cell import Cell
 
 if TYPE_CHECKING:
     from kleiber.fit import Fit
