@@ -30,7 +30,7 @@ class Calibration:
     device: str
 
     def seconds(self, shape: Shape, flops: float) -> float:
-        """Seconds for that many counted training FLOPs of the shape; evaluation is not in it."""
+        """Seconds for that many counted FLOPs of the shape."""
         params, rates = zip(*self.points[shape.family], strict=True)
         return flops * float(np.exp(np.interp(np.log(shape.active_params), np.log(params), np.log(rates))))
 

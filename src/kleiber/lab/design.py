@@ -229,8 +229,13 @@ def timed(found: Design) -> Design:
     """The design with the seconds of every run, after ten seconds of training on this machine."""
     from kleiber.lab.calibration import calibrate
 
-    measured = calibrate(found.cells, read_corpus(found.cells[0].corpus))
-    rungs = [replace(rung, seconds=measured.seconds(rung.cell.shape, rung.flops)) for rung in found.rungs]
+    corpus = read_corpus(found.cells[0].corpus)
+    measured = calibrate(found.cells, corpus)
+    rungs = []
+    for rung in found.rungs:
+        # A run ends with its held-out loss: forward passes, a third of training's FLOPs per byte.
+        evaluation = corpus.held_out_bytes * rung.cell.shape.counted_flops_per_token / 3
+        rungs.append(replace(rung, seconds=measured.seconds(rung.cell.shape, rung.flops + evaluation)))
     return replace(found, rungs=tuple(rungs))
 
 
