@@ -16,6 +16,7 @@ from kleiber.lab.corpus import read_corpus
 from kleiber.lab.description import read_ladder
 from kleiber.lab.experiment import repetitions
 from kleiber.lab.ladder import run
+from kleiber.lab.synthetic import named
 from kleiber.lab.table import COLUMNS, DATA_COLUMNS, table
 
 SPOILT = """
@@ -80,6 +81,58 @@ def test_repetition_is_announced_once_for_each_text(ladder_toml: Path, text_fold
         f"{text_folder} (longest = 0.1, noise = 0.5)",
     ]
     assert f"{409_600 / corpus.unique_train_bytes:.1f} times over" in sentences[0]
+
+
+def test_a_task_is_trained_and_its_answers_are_measured_apart(ladder_toml: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the lab trains with PyTorch")
+    pytest.importorskip("pyarrow")
+    lines = [line for line in ladder_toml.read_text().split("\n") if not line.startswith("corpus")]
+    # Two skills of one bit each: the answer is a bit that stands in the line, which the smallest model can learn.
+    task = "parity:skills=2,bits=2,subset=1,tokens=100k"
+    ladder_toml.write_text(f'corpus = "{task}"\n' + "\n".join(lines).replace("8192", "65_536"))
+    list(run(ladder_toml, tmp_path))
+    runs = table(tmp_path)
+    assert runs.column_names == [*COLUMNS, "answer_loss"]
+    best = min(runs.to_pylist(), key=lambda row: row["loss"])
+    floor = named(task).nats_per_byte
+    assert floor < best["loss"] < 1.5 * floor
+    assert 0 < best["answer_loss"] < 1.1 * np.log(2)
+
+
+def test_an_untrained_model_knows_no_answer_and_long_lines_are_left_out() -> None:
+    pytest.importorskip("torch", reason="the lab trains with PyTorch")
+    from kleiber.lab.recipe import Recipe
+    from kleiber.lab.shape import DenseShape
+    from kleiber.lab.train import Trainer
+
+    shape = DenseShape(width=16, depth=1, hidden=32, context=32)
+    recipe = Recipe(context=32, batch_windows=4)
+    known, long = read_corpus("recall:pairs=3,queries=2,tokens=20k"), read_corpus("parity:bits=32,tokens=20k")
+    # The first weights predict every byte alike.
+    assert Trainer(shape, recipe, known, seed=0).answer_loss() == pytest.approx(np.log(256), abs=1e-5)
+    assert Trainer(shape, recipe, long, seed=0).answer_loss() is None
+
+
+def test_a_model_that_knows_only_the_answers_is_at_their_floor() -> None:
+    pytest.importorskip("torch", reason="the lab trains with PyTorch")
+    import torch
+
+    from kleiber.lab.recipe import Recipe
+    from kleiber.lab.shape import DenseShape
+    from kleiber.lab.train import Trainer
+
+    class Echo(torch.nn.Module):
+        """Sure that the next byte is the last but one: true of `0 1 1` at its answer, false at every other place."""
+
+        def forward(self, input_BT: torch.Tensor) -> torch.Tensor:
+            return 50.0 * torch.nn.functional.one_hot(input_BT.roll(1, dims=1), 256)
+
+    corpus = read_corpus("parity:skills=1,bits=1,subset=1,tokens=20k")
+    shape, recipe = DenseShape(width=16, depth=1, hidden=32, context=32), Recipe(context=32, batch_windows=4)
+    trainer = Trainer(shape, recipe, corpus, seed=0)
+    trainer.model = Echo()
+    assert trainer.answer_loss() == pytest.approx(0.0, abs=1e-6)
+    assert trainer.held_out_loss()[0] > 10
 
 
 def test_the_table_says_how_text_was_spoilt(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,8 @@ class Corpus:
     What an experiment on the data leaves behind (`kleiber.lab.corruption`): `labels`, what training is told follows
     each byte of `train` where that is not the text itself; `repeated`, the number of training documents at the front
     that stand in the text `copies` times, the copies last.
+
+    `answers` is for a synthetic task, whose documents are lines of one length: which bytes of a line are its answer.
     """
 
     train: NDArray[np.uint8]
@@ -45,6 +47,7 @@ class Corpus:
     labels: NDArray[np.uint8] | None = None
     repeated: int = 0
     copies: int = 1
+    answers: NDArray[np.bool_] | None = None
 
     @property
     def train_documents(self) -> list[NDArray[np.uint8]]:
@@ -87,7 +90,9 @@ def read_corpus(source: str | Path) -> Corpus:
     """
     name = str(source)
     if name.partition(":")[0] in TASKS and not Path(name).exists():
-        return corpus_of((text.tobytes() for text in named(name).texts), source=name)
+        task = named(name)
+        corpus = corpus_of((text.tobytes() for text in task.texts), source=name)
+        return replace(corpus, answers=task.answers_of_a_line)
     raw = name.startswith(RAW)
     path = Path(name.removeprefix(RAW))
     if name != "sotu" and path.is_file():

@@ -108,6 +108,9 @@ def train_cell(cell: Cell, corpus: Corpus, results: Path, *, hardware: str, keep
     trainer, seconds_before = _trained(cell, corpus, results, began)
     loss, loss_se = trainer.held_out_loss()
     row = {**_row(cell, corpus, trainer, loss, loss_se), **_teacher_columns(cell, results), **data_columns(cell)}
+    # Last: the lines it reads again would count among those that the experts' load is measured on.
+    if (answers := trainer.answer_loss()) is not None:
+        row["answer_loss"] = answers
     row["wall_seconds"] = round(seconds_before + time.perf_counter() - began, 1)
     row["hardware"] = hardware
     # The weights first: a finished run that should teach could not without them.

@@ -36,6 +36,12 @@ class Documents:
     texts: tuple[NDArray[np.uint8], ...]
     answers: tuple[NDArray[np.bool_], ...]
     nats_per_byte: float
+    line_bytes: int
+
+    @property
+    def answers_of_a_line(self) -> NDArray[np.bool_]:
+        """Which bytes of a line are the answer: the same in every line."""
+        return self.answers[0][1 : self.line_bytes + 1]
 
 
 class Task(Protocol):
@@ -230,6 +236,7 @@ def _documents(
         texts=tuple(np.append(np.uint8(_LINE_END), line_NL[at : at + lines]) for at in starts),
         answers=tuple(np.append(np.False_, is_answer_NL[at : at + lines]) for at in starts),
         nats_per_byte=entropy / line_NL.shape[1],
+        line_bytes=line_NL.shape[1],
     )
 
 

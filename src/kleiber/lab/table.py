@@ -97,13 +97,14 @@ def table(results_dir: str | Path, *, source: str = "kleiber lab") -> pa.Table:
     columns = {
         **COLUMNS,
         **(TEACHER_COLUMNS if any("teacher" in row for row in rows) else {}),
+        **({"answer_loss": "double"} if any("answer_loss" in row for row in rows) else {}),
         **(DATA_COLUMNS if any("noise" in row for row in rows) else {}),
     }
     schema = pa.schema(
         [pa.field(name, pa.type_for_alias(kind)) for name, kind in columns.items()],
         metadata={**CONVENTIONS, "kleiber.source": source, "kleiber.corpus_sha256": corpora[0]},
     )
-    rows = [{**_before_families(row), **UNTAUGHT, **CLEAN, **row} for row in rows]
+    rows = [{**_before_families(row), **UNTAUGHT, **CLEAN, "answer_loss": None, **row} for row in rows]
     return pa.table({name: [row[name] for row in rows] for name in columns}, schema=schema)
 
 

@@ -23,6 +23,7 @@ from kleiber.lab.models import build
 from kleiber.lab.models.experts import Experts, max_violation
 from kleiber.lab.recipe import Recipe
 from kleiber.lab.shape import VOCABULARY
+from kleiber.lab.synthetic import answer_loss
 from kleiber.lab.teacher import Teacher
 from kleiber.lab.weights import Weights
 from kleiber.lab.windows import Windows
@@ -158,6 +159,25 @@ class Trainer:
         spread = ((nats_D - loss * bytes_D) ** 2).sum() / (documents - 1)
         return float(loss), float(np.sqrt(spread * documents) / bytes_D.sum())
 
+    def answer_loss(self) -> float | None:
+        """Loss in nats per byte of answer over the held-out lines of a synthetic task, each read from its beginning.
+
+        So the floor is 0, as no line is cut. None for text without answers and for lines longer than the context.
+        """
+        answers_L = self.corpus.answers
+        if answers_L is None or answers_L.size > self.recipe.context:
+            return None
+        length = answers_L.size
+        # A document is a line end, then lines that each close with one: a line is read from the end of the one before.
+        windows_NL = np.concatenate(
+            [np.lib.stride_tricks.sliding_window_view(text, length + 1)[::length] for text in self.corpus.held_out]
+        )
+        self.model.eval()
+        with torch.no_grad():
+            nats = [self._line_nats(windows_NL[at : at + 64]) for at in range(0, len(windows_NL), 64)]
+        self.model.train()
+        return answer_loss(np.concatenate(nats).reshape(-1), np.tile(answers_L, len(windows_NL)))
+
     def max_violation(self) -> float | None:
         """How uneven the experts' load was on held-out text: MaxVio, the mean over layers; None without experts."""
         if not self._experts:
@@ -200,6 +220,10 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             logits_BTV = model(input_BT)
         return logits_BTV.float().reshape(-1, VOCABULARY)
+
+    def _line_nats(self, windows_NL: NDArray[np.uint8]) -> NDArray[np.float32]:
+        line_NL = torch.from_numpy(windows_NL.astype(np.int64)).to(self.device)
+        return _array(self._loss(self.model, line_NL[:, :-1], line_NL[:, 1:], reduction="none"))
 
     def _document_loss(self, text: NDArray[np.uint8]) -> tuple[float, int]:
         context = self.recipe.context
