@@ -8,8 +8,7 @@ The one idea: small models are slow per FLOP, so one speed for all sizes would b
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from kleiber.lab.cell import Cell
 from kleiber.lab.corpus import Corpus
 from kleiber.lab.dial import Shape
+from kleiber.lab.thread import one_quick_thread
 
 SECONDS = 10.0
 LEAST_STEPS = 2
@@ -41,7 +41,7 @@ def calibrate(cells: Sequence[Cell], corpus: Corpus, *, seconds: float = SECONDS
 
     chosen = [cell for family in dict.fromkeys(c.shape.family for c in cells) for cell in _three(cells, family)]
     points: dict[str, list[tuple[int, float]]] = {}
-    with _one_thread():
+    with one_quick_thread():
         for cell in chosen:
             rate = _measured(cell, corpus, seconds / len(chosen))
             points.setdefault(cell.shape.family, []).append((cell.shape.active_params, rate))
@@ -74,18 +74,3 @@ def _settle() -> None:
 
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """As runs are trained: one thread, subnormal numbers flushed to zero; the caller's process is left as it was."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
-        torch.set_num_threads(threads)

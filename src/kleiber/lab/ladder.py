@@ -27,6 +27,7 @@ from kleiber.lab.description import Ladder, read_ladder
 from kleiber.lab.dial import Shape
 from kleiber.lab.experiment import data_columns, repetitions
 from kleiber.lab.shape import DenseShape
+from kleiber.lab.thread import one_quick_thread
 
 if TYPE_CHECKING:
     from kleiber.lab.teacher import Teacher
@@ -66,27 +67,12 @@ def work(ladder: Ladder, results: Path) -> Iterator[dict[str, Any]]:
         (results / folder).mkdir(parents=True, exist_ok=True)
     corpus = read_corpus(ladder.corpus)
     while pending := [cell for cell in ladder.cells if finished(results, cell) is None]:
-        with _one_quick_thread():
+        with one_quick_thread():
             row = _train_one_of(pending, ladder, corpus, results)
         if row is None:
             time.sleep(POLL_SECONDS)
         else:
             yield row
-
-
-@contextmanager
-def _one_quick_thread() -> Iterator[None]:
-    """One thread, and subnormal numbers flushed to zero, for as long as a run trains; the caller's process is left as it was."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
-        torch.set_num_threads(threads)
 
 
 def _train_one_of(pending: list[Cell], ladder: Ladder, corpus: Corpus, results: Path) -> dict[str, Any] | None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 MUST_AGREE = ("loss", "params")
-BYTES_PER_TOKEN = 4.2
+BYTES_PER_TOKEN = 4.0
 USUAL_RATIO = 20.0  # tokens per param
 
 
@@ -130,10 +130,8 @@ def size_in_question(brief: Brief) -> float:
 
 
 def _in_unit(fit: Fit) -> float:
-    """One nat per token of the published pairs in the unit of the fit: per byte, what text of 4.2 bytes to a token makes of it.
-
-    4.2 is what the GPT-NeoX tokenizer of those pairs leaves of English text, to two digits; it scales a borrowed difference only.
-    """
+    """One nat per token of the published pairs in the unit of the fit; per byte, a token is taken to be four bytes: an
+    assumption, said in the plan, which scales a borrowed difference only."""
     per_byte = {"nats_per_byte": 1.0, "bits_per_byte": 1 / np.log(2)}
     return per_byte.get(fit.runs.conventions.get("loss", "unknown"), BYTES_PER_TOKEN) / BYTES_PER_TOKEN
 

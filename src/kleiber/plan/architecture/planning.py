@@ -269,6 +269,8 @@ def _regret(winner: Choice, level: float) -> Amount | None:
 def caveats(wish: Brief, laws: Laws, said: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """What must be said of an answer, and of every family in it: `said`, by family."""
     notes = [f"{family}: {caveat}" for family, those in said.items() for caveat in those]
+    if any(said.values()) and laws.fit.runs.conventions.get("loss") in ("nats_per_byte", "bits_per_byte"):
+        notes.append("What is borrowed was measured per token; a token is taken to be four bytes.")
     if len(laws.fits) > 1:
         weights = ", ".join(
             f"{fit.law.name} {100 * share:.0f} %" for fit, share in zip(laws.fits, laws.shares, strict=True)

@@ -112,6 +112,7 @@ def _decide(asked: Deal, surface: Surface, fit: Fit | None, level: float) -> Dis
         teacher_tokens=over(own.teacher_tokens) if known[1] else None,
         teacher_loss=over(told.teacher_loss),
         best_teacher_loss=law.best_teacher_loss(asked.student, inputs["tokens"], float(told.alone_loss[0])),
+        floor=float(surface.point.loss(np.inf, np.inf)[0, 0]),
         tokens=over(own.tokens),
         loss=over(told.loss),
         scratch_loss=over(scratch_K),

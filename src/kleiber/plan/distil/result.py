@@ -45,11 +45,12 @@ class SecondOpinion:
 class Distilled(Spoken):
     """What to do with a student: the teacher, the tokens, the loss, against training from scratch.
 
-    `teacher_params` and `teacher_tokens` are None where only the teacher's loss is known. `loss`, `scratch_loss` and `gain` are
-    those of this plan in every draw; the interval of the teacher and of the tokens is where each draw would have them.
-    `best_teacher_loss` is the teacher's loss that would serve this student on these tokens best. `wins_from` and `wins_up_to` are
-    the budgets between which distilling wins, None where it does not turn within `searched`. `regret` is what deciding by
-    the point estimate costs on average, None where there is nothing to choose or no draws.
+    `teacher_params` and `teacher_tokens` are None where only the teacher's loss is known. `loss`, `scratch_loss` and `gain`
+    are those of this plan in every draw; the interval of the teacher and of the tokens is where each draw would have them.
+    `best_teacher_loss` is the teacher's loss that would serve this student on these tokens best; no teacher is below `floor`,
+    the law's. `wins_from` and `wins_up_to` are the budgets between which distilling wins, None where it does not turn within
+    `searched`. `regret` is what deciding by the point estimate costs on average, None where there is nothing to choose or no
+    draws.
     """
 
     spoken_in: ClassVar[str] = "kleiber.plan.distil.words"
@@ -60,6 +61,7 @@ class Distilled(Spoken):
     teacher_tokens: Amount | None
     teacher_loss: Amount
     best_teacher_loss: float
+    floor: float
     tokens: Amount
     loss: Amount
     scratch_loss: Amount

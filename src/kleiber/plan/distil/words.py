@@ -93,6 +93,8 @@ def _taste(found: Distilled) -> str:
         return ", about the best for this student"
     if loss > ideal and found.deal.trained:
         return f"; one at {ideal:.2f} would teach better and cost more than that is worth"
+    if loss > ideal and ideal <= found.floor:
+        return "; the better the teacher, the better this student: the best one lies below the floor of the law"
     reason = "it is too weak" if loss > ideal else "a teacher can be too good"
     return f"; one at {ideal:.2f} would teach this student best: {reason}"
 
