@@ -129,6 +129,15 @@ def test_a_biased_choice(kept: str) -> None:
     assert sorted(spoilt(**{kept: 0.2}).train_sizes, reverse=kept == "longest") == sizes[: round(0.2 * len(sizes))]
 
 
+def test_documents_kept_at_random_are_nested_and_their_share_is_right() -> None:
+    found = [spoilt(keep=share, seed=3) for share in (0.25, 0.5, 1.0)]
+    kept = [{text.tobytes() for text in part.train_documents} for part in found]
+    assert kept[0] < kept[1] < kept[2]
+    assert [len(texts) for texts in kept] == [round(share * len(kept[2])) for share in (0.25, 0.5, 1.0)]
+    assert found[0].unique_seen(10**9) == found[0].train.size
+    assert {text.tobytes() for text in spoilt(keep=0.25, seed=4).train_documents} != kept[0]
+
+
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.7])
 def test_a_mixture_has_its_shares_and_repeats_nothing(share: float) -> None:
     mine = spoilt(mixture={"clean": 1 - share, "other": share})

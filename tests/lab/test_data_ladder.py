@@ -150,7 +150,7 @@ def test_the_table_says_how_text_was_spoilt(
     by_run = {row["run"]: row for row in runs.to_pylist()}
     noise, labels, longest, thrice = [by_run[cell.run] for cell in read_ladder(ladder_toml).cells[5:]]
     clean = next(by_run[row["run"]] for row in rows if (row["width"], row["tokens"], row["seed"]) == (8, 4096, 0))
-    assert [clean[name] for name in DATA_COLUMNS] == [0.0, 0.0, 0.0, 1, 1.0, 1.0, "", 0]
+    assert [clean[name] for name in DATA_COLUMNS] == [0.0, 0.0, 0.0, 1, 1.0, 1.0, 1.0, "", 0]
     assert (noise["noise"], labels["label_noise"], thrice["duplicated"], thrice["copies"]) == (0.5, 0.5, 1.0, 3)
     # All are measured on the same text, and no two of them are the same model.
     assert len({row["loss"] for row in by_run.values()}) == len(by_run)

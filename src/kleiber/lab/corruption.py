@@ -4,7 +4,7 @@ What is spoilt is the training text alone; held-out text is never touched, so th
 yardstick. Each change is a pure function of text and seed, and grows with its dose: the bytes that are noise at 10 % are
 noise at 20 % too, and the documents that are repeated at a share of one quarter are repeated at one half, so that two
 doses differ by the dose and not by the draw. First the
-documents are chosen (mixture, size), then spoilt by noise, then repeated: a copy is a copy, noise and all.
+documents are chosen (mixture, size, at random), then spoilt by noise, then repeated: a copy is a copy, noise and all.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kleiber.lab.corpus import SEPARATOR, Corpus, read_corpus
 
 Text = NDArray[np.uint8]
 # One stream of random numbers for each use, so that one setting leaves the draws of another alone.
-_MIXTURE, _DUPLICATE, _BYTES, _LABELS = range(4)
+_MIXTURE, _DUPLICATE, _BYTES, _LABELS, _KEEP = range(5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +30,10 @@ class Data:
     """What a stage of a ladder does to its training text.
 
     `mixture`: sources and their shares of the text, `{sotu = 0.7, "path" = 0.3}`. `shortest`, `longest`: keep that share
-    of the documents, the shortest or longest. `duplicate`: the share of documents that stand in the text `times`
-    times. `noise`: the share of bytes replaced by uniform random ones. `label_noise`: the same for what training is told
-    comes next, while the text that is read stays clean. Noise is drawn once: an epoch sees what the last one saw.
+    of the documents, the shortest or longest; `keep`: that share of them, drawn at random. `duplicate`: the share of
+    documents that stand in the text `times` times. `noise`: the share of bytes replaced by uniform random ones.
+    `label_noise`: the same for what training is told comes next, while the text that is read stays clean. Noise is drawn
+    once: an epoch sees what the last one saw.
 
     >>> Data.read({"noise": 0.1}).facts()
     {'noise': 0.1}
@@ -41,6 +42,7 @@ class Data:
     mixture: tuple[tuple[str, float], ...] = ()
     shortest: float = 1.0
     longest: float = 1.0
+    keep: float = 1.0
     duplicate: float = 0.0
     times: int = 2
     noise: float = 0.0
@@ -87,6 +89,7 @@ def spoil(corpus: Corpus, data: Data, *, read: Callable[[str], Corpus] = read_co
         others = [corpus if name == corpus.source else read(name) for name, _ in data.mixture]
         documents = mixed(_apart(corpus, others), [share for _, share in data.mixture], seed=data.seed)
     documents = by_size(documents, shortest=data.shortest, longest=data.longest)
+    documents = at_random(documents, data.keep, seed=data.seed)
     if not documents:
         raise InputError("no document is left to train on", found=data.facts(), remedy="keep a larger share")
     documents, repeated = front(documents, data.duplicate, seed=data.seed)
@@ -127,6 +130,12 @@ def by_size(documents: Sequence[Text], *, shortest: float = 1.0, longest: float 
     rank[np.argsort([text.size for text in documents], kind="stable")] = np.arange(len(documents))
     low, high = len(documents) - round(longest * len(documents)), round(shortest * len(documents))
     return [text for text, place in zip(documents, rank, strict=True) if low <= place < high]
+
+
+def at_random(documents: Sequence[Text], share: float, *, seed: int) -> list[Text]:
+    """A share of the documents drawn at random, in the order they had; a smaller share is part of a larger one."""
+    order = np.random.default_rng([seed, _KEEP]).permutation(len(documents))
+    return [documents[index] for index in sorted(order[: round(share * len(documents))])]
 
 
 def mixed(sides: Sequence[Sequence[Text]], shares: Sequence[float], *, seed: int) -> list[Text]:
@@ -178,7 +187,7 @@ def _check(key: str, value: Any, where: str) -> None:
     elif key in ("times", "seed"):
         fine, expected = number and value == int(value) and value >= (2 if key == "times" else 0), "a whole number"
         expected = "a whole number of 2 or more" if key == "times" else "a whole number"
-    elif key in ("shortest", "longest"):
+    elif key in ("shortest", "longest", "keep"):
         fine, expected = number and 0 < value <= 1, "a share above 0, up to 1"
     else:
         fine, expected = number and 0 <= value <= 1, "a share from 0 to 1"

@@ -23,6 +23,7 @@ def data_columns(cell: Cell) -> dict[str, Any]:
         "copies": data.times if data.duplicate else 1,
         "shortest": data.shortest,
         "longest": data.longest,
+        "kept": data.keep,
         "data_mixture": ", ".join(f"{name} = {share:g}" for name, share in data.mixture),
         "data_seed": data.seed,
     }

@@ -66,12 +66,13 @@ DATA_COLUMNS = {
     "copies": "int64",
     "shortest": "double",
     "longest": "double",
+    "kept": "double",
     "data_mixture": "string",
     "data_seed": "int64",
 }
 """Of a ladder in which any run's text was spoilt on purpose; a run on clean text has `CLEAN` here."""
 
-_WHOLE = {"shortest": 1.0, "longest": 1.0, "data_mixture": "", "data_seed": 0}
+_WHOLE = {"shortest": 1.0, "longest": 1.0, "kept": 1.0, "data_mixture": "", "data_seed": 0}
 CLEAN = {"noise": 0.0, "label_noise": 0.0, "duplicated": 0.0, "copies": 1, **_WHOLE}
 UNTAUGHT = {"teacher": "", "teacher_loss": None, "temperature": None, "mixture": None, "teacher_flops": 0.0}
 

@@ -14,8 +14,8 @@ from torch.nn import functional
 from kleiber.lab.shape import HEAD_WIDTH, VOCABULARY, DenseShape
 
 # Four rotation rates per head of width 8: with a base of 10,000 two of them hardly turn within 128 bytes.
-# This base spreads all four over the window, and attention takes hold sooner (ladders/sotu-dense/README.md).
-ROTARY_BASE = 64.0
+# Half the context as the base spreads all four over the window, and attention takes hold sooner (ladders/sotu-dense/README.md).
+ROTARY_BASE_OF_CONTEXT = 0.5
 EMBEDDING_STD = 1.0
 
 
@@ -107,7 +107,7 @@ def normalise(stream_BTC: Tensor) -> Tensor:
 def rotation_angles(context: int) -> Tensor:
     """Angle of every position and head channel, `(T, K)`, the same for both halves of a head."""
     half = HEAD_WIDTH // 2
-    rate_K = ROTARY_BASE ** (-torch.arange(half) / half)
+    rate_K = (ROTARY_BASE_OF_CONTEXT * context) ** (-torch.arange(half) / half)
     angle_TK = torch.arange(context)[:, None] * rate_K[None, :]
     return torch.cat([angle_TK, angle_TK], dim=1)
 
