@@ -67,6 +67,18 @@ def test_where_and_map_are_recorded(as_json, tmp_path: Path, ladder: Path) -> No
     assert found["runs"]["hash"] != untouched["runs"]["hash"]
 
 
+def test_carry(as_json, ladder: Path, fit_file: Path) -> None:
+    found = as_json("carry", fit_file, ladder, "--where", "params < 2B")
+    assert found["schema"] == "kleiber/carry/1"
+    assert found["verdict"] == "holds"
+    low, high = found["shift"]["ci95"]
+    assert low < 0 < high
+    assert found["params_factor"]["ci95"][0] < 1 < found["params_factor"]["ci95"][1]
+    assert found["visible_shift"] > found["shift"]["ci95"][1]
+    assert found["runs"]["count"] == 40
+    assert found["tweaked"]["count"] == found["count"] < 40
+
+
 @pytest.mark.parametrize("source", ["fit", "runs"])
 def test_forecast(as_json, ladder: Path, fit_file: Path, source: str) -> None:
     at = fit_file if source == "fit" else ladder

@@ -12,6 +12,7 @@ import typer
 
 from kleiber.cli import (
     backtest,
+    carry,
     chart,
     check,
     compare,
@@ -41,6 +42,7 @@ COMMANDS: tuple[Command, ...] = (
     report.COMMAND,
     backtest.COMMAND,
     compare.COMMAND,
+    carry.COMMAND,
     cost.COMMAND,
     published.COMMAND,
     laws.COMMAND,
