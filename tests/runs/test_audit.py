@@ -43,7 +43,7 @@ def test_names_are_distinct_and_findings_serialise(clean):
     found = audit(clean)
     assert len({each.name for each in found}) == len(found)
     assert all(each.to_json()["schema"] == "kleiber/finding/1" for each in found)
-    assert len(CHECKS) == 20
+    assert len(CHECKS) == 21
 
 
 # --- planted faults ---------------------------------------------------------------------------------------------------
@@ -82,6 +82,25 @@ def test_checkpoints_by_even_steps():
     logs = ladder(np.random.default_rng(0), budgets=tuple(range(10, 60, 5)), noise=0.0)
     found = findings(logs)["checkpoints as runs"]
     assert (found.verdict, len(found.rows)) == ("problem", len(logs))
+
+
+def test_conditions_that_vary_are_a_fault_unless_the_law_knows_them(clean):
+    mixed = changed(clean, experts=[1.0] * 24 + [16.0] * 8, activation_ratio=[1.0] * 24 + [1 / 16] * 8)
+    found = findings(mixed)["varied conditions"]
+    assert found.verdict == "problem"
+    assert found.rows == tuple(range(25, 33))
+    assert "experts: 1, 16" in found.evidence
+    assert len(mixed.where(found.remedy.split('"')[1])) == 24
+    for known in ("experts", "activation_ratio"):
+        assert {each.name: each for each in audit(mixed, inputs=("params", known))}["varied conditions"].verdict == "ok"
+    assert findings(changed(clean, experts=[4.0] * 32))["varied conditions"].verdict == "ok"
+    assert "varied conditions" not in findings(clean)
+
+
+def test_repetition_is_no_fault_for_a_law_of_unique_tokens(clean):
+    repeated = changed(clean, unique_tokens=clean.column("tokens") / 8)
+    assert findings(repeated)["repeated data"].verdict == "problem"
+    assert {each.name: each for each in audit(repeated, inputs=("unique_tokens",))}["repeated data"].verdict == "ok"
 
 
 def test_mixed_populations(clean):

@@ -28,11 +28,13 @@ def check(runs: Runs, reading: Reading, fitting: Fitting, output: Output, table_
     Then fit a law and check that: which few runs decide it, what is known only jointly, what lies on a bound. Each
     finding names the rows concerned and the remedy. The exit code is 0 whatever is found.
     """
+    from kleiber.laws import find
     from kleiber.runs.audit import audit
 
     table = reading.table(runs)
+    inputs = find(fitting.law).inputs if fitting.law is not None else ()
     with screen.working(f"checking {len(table)} runs"):
-        findings = audit(table)
+        findings = audit(table, inputs=inputs)
         if not table_only:
             findings += of_fit(table, fitting)
     if output.as_json:

@@ -130,7 +130,8 @@ def carry(fit: Fit, tweaked: RunTable, *, cluster: str | None = None, level: flo
     def misses(log_factor: float) -> tuple[Array, Array]:
         at = {**inputs_R, "params": inputs_R["params"] * np.exp(log_factor)}
         doubt_RR = np.atleast_2d(np.cov(np.log(fit.predict_draws(at)), rowvar=False))
-        return measured_R - np.log(fit.predict(at)), np.linalg.inv(doubt_RR + scatter**2 * alike_RR)
+        weight_RR = np.linalg.inv(doubt_RR + scatter**2 * alike_RR).astype(np.float64)
+        return measured_R - np.log(fit.predict(at)), weight_RR
 
     residual_R, weight_RR = misses(0.0)
     as_is = float(residual_R @ weight_RR @ residual_R)

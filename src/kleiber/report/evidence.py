@@ -128,7 +128,7 @@ def findings(fit: Fit) -> tuple[Finding, ...]:
     from kleiber.fit.audit import audit_fit
     from kleiber.runs.audit import audit
 
-    of_table: tuple[Finding, ...] = audit(fit.table) if fit.table is not None else ()
+    of_table: tuple[Finding, ...] = audit(fit.table, inputs=fit.law.inputs) if fit.table is not None else ()
     thorough = fit.table is not None and len(fit.table) <= MOST_RUNS
     of_fit = audit_fit(fit) if thorough else fit.findings
     kept = [finding for finding in (*of_table, *of_fit) if finding.name not in LISTED]

@@ -7,9 +7,10 @@ speaks and a clean one on which it is silent.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from kleiber.finding import Finding
+from kleiber.runs.audit.conditions import varied_conditions
 from kleiber.runs.audit.counting import flops_against_6nd, loss_unit, params_definition
 from kleiber.runs.audit.coverage import compute_range, params_apart_from_tokens, sizes_and_budgets
 from kleiber.runs.audit.grouping import best_of_cells
@@ -21,7 +22,7 @@ from kleiber.runs.audit.rows import beaten_by_smaller, exact_duplicates, fewer_t
 from kleiber.runs.audit.rungs import rung_off_neighbours
 from kleiber.runs.table import RunTable
 
-Check = Callable[[RunTable], Finding | None]
+Check = Callable[..., Finding | None]
 
 CHECKS: tuple[Check, ...] = (
     exact_duplicates,
@@ -31,6 +32,7 @@ CHECKS: tuple[Check, ...] = (
     isoflop_minima,
     checkpoints_as_runs,
     mixed_populations,
+    varied_conditions,
     repeated_data,
     untuned,
     long_warmup,
@@ -47,14 +49,19 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def audit(table: RunTable) -> tuple[Finding, ...]:
-    """Every check that applies to `table`, in the order of `CHECKS`.
+OF_A_LAW = (varied_conditions, repeated_data)
+"""Those that look at what a law takes as an input beside params and tokens."""
+
+
+def audit(table: RunTable, *, inputs: Iterable[str] = ()) -> tuple[Finding, ...]:
+    """Every check that applies to `table`, in the order of `CHECKS`; `inputs` are those of the law that will be fitted.
 
     >>> runs = RunTable.of({"params": [1e6, 1e6], "tokens": [1e7, 1e7], "loss": [3.0, 3.0]})
     >>> audit(runs)[0].verdict, audit(runs)[0].rows
     ('problem', (2,))
     """
-    found = (check(table) for check in CHECKS)
+    known = frozenset(inputs)
+    found = (check(table, known) if check in OF_A_LAW else check(table) for check in CHECKS)
     return tuple(finding for finding in found if finding is not None)
 
 

@@ -18,7 +18,18 @@ SAME_SIZE = 0.02
 EXACT = 1e-6
 
 POPULATIONS = (
-    *("family", "architecture", "tokenizer", "tokeniser", "vocab_size", "dataset", "corpus", "data", "train_set"),
+    *(
+        "family",
+        "architecture",
+        "tokenizer",
+        "tokeniser",
+        "vocab_size",
+        "dataset",
+        "corpus",
+        "data",
+        "train_set",
+        "teacher",
+    ),
     *("eval_set", "eval_dataset", "domain", "task", "language", "optimizer", "router_type"),
 )
 """Columns whose values set apart what one law cannot describe together."""

@@ -174,8 +174,8 @@ def _at_edge(codes: np.ndarray, values: np.ndarray, best: np.ndarray) -> np.ndar
     return found
 
 
-def repeated_data(table: RunTable) -> Finding | None:
-    """Runs that saw their unique tokens more than once: a law without repetition expects too much of them."""
+def repeated_data(table: RunTable, inputs: frozenset[str] = frozenset()) -> Finding | None:
+    """Runs that saw their unique tokens more than once: a law without `unique_tokens` expects too much of them."""
     if table.has("unique_tokens") and table.has("tokens"):
         epochs = table.column("tokens") / table.column("unique_tokens")
     elif table.has("epochs"):
@@ -188,6 +188,9 @@ def repeated_data(table: RunTable) -> Finding | None:
         evidence = "No run repeats its data."
         return Finding(name="repeated data", verdict="ok", evidence=evidence, value=most)
     rows = row_numbers(table, repeated)
+    if "unique_tokens" in inputs:
+        evidence = f"{len(rows)} of {len(table)} runs repeat their data, up to {most:.3g} times, and the law knows it."
+        return Finding(name="repeated data", verdict="ok", evidence=evidence, value=most)
     return Finding(
         name="repeated data",
         verdict="problem" if most > EPOCHS_FREE else "warning",
