@@ -11,12 +11,14 @@ import pytest
 from tests.cli.conftest import invoke
 
 from kleiber.errors import InputError, Refusal
+from kleiber.fit import fit
 from kleiber.lab.calibration import Calibration, calibrate
 from kleiber.lab.corpus import read_corpus
 from kleiber.lab.description import read_ladder
 from kleiber.lab.design import Design, design, to_toml, write
-from kleiber.lab.expected import PRIOR, doubt, expected_widths, loss
+from kleiber.lab.expected import NOISE, PRIOR, beyond, doubt, expected_widths, loss, obtained_widths
 from kleiber.lab.shape import DenseShape
+from kleiber.runs import read
 
 LADDER = Path(__file__).resolve().parents[2] / "ladders" / "sotu-dense"
 BUDGET = 2e13
@@ -165,6 +167,22 @@ def test_expected_widths_of_the_shipped_ladder_are_those_obtained() -> None:
         expected = found[name].width
         assert expected is not None
         assert 1 / 1.5 < expected / width < 1.5, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["dense", "ssm", "hybrid"])
+def test_expected_widths_of_the_families_are_those_obtained(family: str) -> None:
+    """Beta, the allocation exponent and a forecast within 1.5 times of the fit's, at the noise taken for each family."""
+    folder = LADDER.parent / "sotu-families"
+    cells = [cell for cell in read_ladder(folder / "ladder.toml").cells if cell.shape.family == family]
+    runs = read(folder / "runs.parquet").where(f"family == '{family}'")
+    found = fit(runs, bootstrap=400, cluster="trunk", starts=32)
+    expected = expected_widths(cells, noise=NOISE[family])
+    obtained = obtained_widths(found, beyond(cells))
+    for name in ("beta", "exponent", "forecast"):
+        width = expected[name].width
+        assert width is not None
+        assert 1 / 1.5 < width / obtained[name] < 1.5, name
 
 
 def test_too_small_a_budget_is_told_what_would_do(text: str) -> None:

@@ -74,7 +74,7 @@ class Design:
     rungs: tuple[Rung, ...]
     expected: Mapping[str, Mapping[str, Expected]]
     remarks: tuple[str, ...]
-    noise: float
+    noise: Mapping[str, float]
     seed: int
 
     @property
@@ -106,7 +106,7 @@ class Design:
             "hours": self.hours,
             "expected_ci95": widths,
             "budget": self.budget,
-            "noise": self.noise,
+            "noise": dict(self.noise),
             "remarks": list(self.remarks),
             "seed": self.seed,
         }
@@ -118,14 +118,14 @@ def design(
     *,
     corpus: str = "sotu",
     law: Mapping[str, float] = PRIOR,
-    noise: float = NOISE,
+    noise: float | None = None,
     seed: int = 0,
     tables: int = TABLES,
 ) -> Design:
     """The ladder that would forecast best for `budget` counted training FLOPs, the same sizes and budgets in every family.
 
-    `law`: E, A, B, alpha and beta believed beforehand; `noise`: relative standard deviation of the loss between seeds;
-    `tables`: how many are simulated (0: no intervals). `timed` adds the time.
+    `law`: E, A, B, alpha and beta believed beforehand; `noise`: relative standard deviation of the loss between seeds
+    (None: each family's own, `expected.NOISE`); `tables`: how many are simulated (0: no intervals). `timed` adds the time.
 
     Raises `InputError` for an unknown family, `Refusal` where 3 sizes by 3 budgets cost more.
 
@@ -133,7 +133,8 @@ def design(
     >>> len({cell.shape.params for cell in found.cells}) >= 5, found.flops <= 1e13
     (True, True)
     """
-    _check(budget, families, noise)
+    scatter = {family: NOISE.get(family, 0.0) if noise is None else noise for family in families}
+    _check(budget, families, scatter)
     unique = read_corpus(corpus).unique_train_bytes
     lattice = {
         family: sizes_of(family, smallest=smallest_size(families), budget=max(budget, LEAST_BUDGET))
@@ -146,12 +147,12 @@ def design(
         rungs=tuple(_priced(cells)),
         expected={
             family: expected_widths(
-                [c for c in cells if c.shape.family == family], law, noise=noise, seed=seed, tables=tables
+                [c for c in cells if c.shape.family == family], law, noise=scatter[family], seed=seed, tables=tables
             )
             for family in families
         },
         remarks=tuple(_remarks(grid, unique, spent=flops_per_token(grid, lattice) * grid.shortest / budget)),
-        noise=noise,
+        noise=scatter,
         seed=seed,
     )
 
@@ -179,7 +180,7 @@ def to_toml(found: Design, *, name: str, hardware: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _check(budget: float, families: Sequence[str], noise: float) -> None:
+def _check(budget: float, families: Sequence[str], noise: Mapping[str, float]) -> None:
     for family in families:
         if family not in FAMILIES:
             raise InputError("no such family of models", found=repr(family), remedy=did_you_mean(family, FAMILIES))
@@ -187,8 +188,8 @@ def _check(budget: float, families: Sequence[str], noise: float) -> None:
         raise InputError("name each family once", found=", ".join(families) or "nothing")
     if not (math.isfinite(budget) and budget > 0):
         raise InputError("the budget must be a positive number of FLOPs", found=budget)
-    if not 0 < noise < 0.5:
-        raise InputError("the noise is a share of the loss", found=noise, expected="a number such as 0.007")
+    if wrong := [share for share in noise.values() if not 0 < share < 0.5]:
+        raise InputError("the noise is a share of the loss", found=wrong[0], expected="a number such as 0.005")
 
 
 def _cells(grid: Grid, lattice: Lattice, corpus: str) -> list[Cell]:

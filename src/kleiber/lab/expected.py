@@ -28,7 +28,8 @@ Array = NDArray[np.float64]
 
 PRIOR = {"E": 0.9384, "A": 24.32, "B": 903.1, "alpha": 0.4381, "beta": 0.5565}
 """The fit of the shipped ladder (ladders/sotu-dense/README.md): active non-embedding params, bytes, nats per byte."""
-NOISE = 0.007
+NOISE = {"dense": 0.005, "experts": 0.005, "ssm": 0.003, "hybrid": 0.003}
+"""Relative standard deviation of a run's loss between seeds, about that of the shipped ladders (docs/ladders.md)."""
 TABLES, DRAWS, STARTS = 8, 200, 16
 BEYOND = 10.0
 """The forecast is for so many times the compute of the largest run: params and tokens each times its root."""
@@ -99,7 +100,7 @@ def expected_widths(
     cells: Sequence[Cell],
     theta: Mapping[str, float] = PRIOR,
     *,
-    noise: float = NOISE,
+    noise: float = NOISE["dense"],
     seed: int = 0,
     tables: int = TABLES,
     draws: int = DRAWS,
@@ -129,7 +130,7 @@ def expected_widths(
         table = RunTable.of(columns, conventions=conventions, source="simulated")
         found = fit(table, bootstrap=draws, cluster="trunk", seed=seed, starts=STARTS)
         if not found.outcome.refused:
-            widths.append(_widths(found, at))
+            widths.append(obtained_widths(found, at))
     return _medians(widths, theta, at, tables)
 
 
@@ -151,7 +152,8 @@ def _medians(
     }
 
 
-def _widths(found: Fit, at: tuple[float, float]) -> dict[str, float]:
+def obtained_widths(found: Fit, at: tuple[float, float]) -> dict[str, float]:
+    """Widths of a fit's own 95 % intervals, the forecast at `at` (params, tokens): what was expected of it beforehand."""
     drawn: dict[str, Any] = dict(zip(found.law.names, found.draws_BP.T, strict=True))
     ahead_B = found.predict_draws({"params": at[0], "tokens": at[1]})[:, 0]
     sums_B = np.maximum(drawn["alpha"] + drawn["beta"], 1e-12)
