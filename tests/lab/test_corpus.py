@@ -41,7 +41,7 @@ def test_the_split_is_blind_to_order() -> None:
 def test_bytes_are_uint8_and_counted() -> None:
     corpus = corpus_of(DOCUMENTS, source="test")
     assert corpus.train.dtype == np.uint8
-    assert corpus.unique_train_bytes + corpus.held_out_bytes == sum(map(len, DOCUMENTS)) + 43
+    assert corpus.unique_train_tokens + corpus.held_out_bytes == sum(map(len, DOCUMENTS)) + 43
 
 
 def test_unigram_entropy_closed_form() -> None:

@@ -95,17 +95,17 @@ def test_duplicates_stand_as_often_as_asked(share: float, times: int) -> None:
     assert met.keys() == {text.tobytes() for text in CLEAN.train_documents}
     assert sorted(met.values()).count(times) == round(share * len(CLEAN.train_sizes))
     assert set(met.values()) <= {1, times}
-    assert corpus.unique_train_bytes == CLEAN.unique_train_bytes
+    assert corpus.unique_train_tokens == CLEAN.unique_train_tokens
 
 
 def test_unique_bytes_seen_closed_form_and_by_drawing() -> None:
     assert CLEAN.unique_seen(100) == 100
-    assert CLEAN.unique_seen(10**9) == CLEAN.unique_train_bytes
+    assert CLEAN.unique_seen(10**9) == CLEAN.unique_train_tokens
     twice = spoilt(duplicate=1.0, times=2)
     # Half of a text that stands there twice: 1 - (1 - 1/2)^2 of it, to the byte that parts the copies.
-    assert twice.unique_seen(twice.train.size // 2) == pytest.approx(0.75 * CLEAN.unique_train_bytes, abs=2)
-    assert twice.unique_seen(10**9) == CLEAN.unique_train_bytes
-    size = CLEAN.unique_train_bytes + 1
+    assert twice.unique_seen(twice.train.size // 2) == pytest.approx(0.75 * CLEAN.unique_train_tokens, abs=2)
+    assert twice.unique_seen(10**9) == CLEAN.unique_train_tokens
+    size = CLEAN.unique_train_tokens + 1
     positions = np.tile(np.arange(size), 2)[:-1]
     source = Windows(positions, context=8, batch_windows=16, seed=0)
     steps = source.steps_per_epoch // 2

@@ -170,7 +170,7 @@ def test_a_task_is_a_corpus_by_name() -> None:
     sides = [text.tobytes() for text in (*corpus.train_documents, *corpus.held_out)]
     assert sorted(sides) == sorted(text.tobytes() for text in written.texts)
     assert read_corpus("addition:modulus=13").documents == 169
-    assert read_corpus("recall").unique_train_bytes > 900_000
+    assert read_corpus("recall").unique_train_tokens > 900_000
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kleiber.errors import InputError
 from kleiber.lab.corruption import CLEAN, Data
 from kleiber.lab.dial import Shape
 from kleiber.lab.recipe import Recipe
+from kleiber.lab.tokenizer import BYTES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,7 @@ class Cell:
     recipe: Recipe
     corpus: str
     data: Data = CLEAN
+    tokenizer: str = BYTES
     distillation: Distillation | None = None
 
     @property
@@ -110,11 +112,12 @@ class Cell:
     def _trunk_facts(self) -> dict[str, Any]:
         return {
             "family": self.shape.family,
-            "shape": asdict(self.shape),
+            "shape": self.shape.facts(),
             "recipe": self.recipe.facts(),
             "seed": self.seed,
             "corpus": self.corpus,
-            # Left out where the text is clean, and without a teacher: names given before there were any stand.
+            # Left out where tokens are bytes, the text is clean, and without a teacher: names given before there were any stand.
+            **({"tokenizer": self.tokenizer} if self.tokenizer != BYTES else {}),
             **({"data": facts} if (facts := self.data.facts()) else {}),
             **(self.distillation.facts() if self.distillation else {}),
         }

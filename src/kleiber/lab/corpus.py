@@ -7,12 +7,17 @@ import importlib.util
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kleiber.errors import InputError
+from kleiber.lab.shape import VOCABULARY
 from kleiber.lab.synthetic import TASKS, named
+
+if TYPE_CHECKING:
+    from kleiber.lab.tokenizer import Tokenizer
 
 HELD_OUT_ONE_IN = 12
 # A byte that text does not contain marks where one training document ends and the next begins.
@@ -35,49 +40,63 @@ class Corpus:
     that stand in the text `copies` times, the copies last.
 
     `answers` is for a synthetic task, whose documents are lines of one length: which bytes of a line are its answer.
+
+    `tokenizer`: what the text is cut by once it is spoilt (`kleiber.lab.tokenizer`). After that all of the above is in
+    tokens, and `token_bytes_V` holds the bytes of each token of the vocabulary; without it a token is a byte.
     """
 
-    train: NDArray[np.uint8]
-    held_out: tuple[NDArray[np.uint8], ...]
+    train: NDArray[np.integer]
+    held_out: tuple[NDArray[np.integer], ...]
     documents: int
     duplicates: int
     sha256: str
     source: str
     train_sizes: tuple[int, ...]
-    labels: NDArray[np.uint8] | None = None
+    labels: NDArray[np.integer] | None = None
     repeated: int = 0
     copies: int = 1
     answers: NDArray[np.bool_] | None = None
+    tokenizer: Tokenizer | None = None
+    token_bytes_V: NDArray[np.int64] | None = None
 
     @property
-    def train_documents(self) -> list[NDArray[np.uint8]]:
+    def train_documents(self) -> list[NDArray[np.integer]]:
         """The training documents, as views into `train`."""
         ends = np.cumsum(np.array(self.train_sizes) + len(SEPARATOR)) - len(SEPARATOR)
         return [self.train[end - size : end] for end, size in zip(ends, self.train_sizes, strict=True)]
 
     @property
-    def unique_train_bytes(self) -> int:
-        """Bytes of distinct training text."""
-        return int(self.train.size) - (self.copies - 1) * self._repeated_bytes
+    def vocabulary(self) -> int:
+        """How many different tokens there may be."""
+        return VOCABULARY if self.token_bytes_V is None else len(self.token_bytes_V)
+
+    @property
+    def unique_train_tokens(self) -> int:
+        """Tokens of distinct training text."""
+        return int(self.train.size) - (self.copies - 1) * self._repeated_tokens
 
     def unique_seen(self, tokens: int) -> int:
-        """Distinct bytes that a run of that many tokens is expected to have seen.
+        """Distinct tokens that a run of that many tokens is expected to have seen.
 
-        Windows are drawn without replacement. A text without repeated documents gives min(tokens, its bytes); of a document
+        Windows are drawn without replacement. A text without repeated documents gives min(tokens, its own); of a document
         that stands in it n times, a run over the share s of the text has seen 1 - (1 - s)^n.
         """
         share = min(1.0, tokens / self.train.size)
-        once = self.unique_train_bytes - self._repeated_bytes
-        return round(share * once + (1 - (1 - share) ** self.copies) * self._repeated_bytes)
+        once = self.unique_train_tokens - self._repeated_tokens
+        return round(share * once + (1 - (1 - share) ** self.copies) * self._repeated_tokens)
 
     @property
-    def _repeated_bytes(self) -> int:
+    def _repeated_tokens(self) -> int:
         return sum(self.train_sizes[: self.repeated]) + self.repeated * len(SEPARATOR)
 
     @property
     def held_out_bytes(self) -> int:
         """Bytes of held-out text."""
-        return sum(int(document.size) for document in self.held_out)
+        return sum(self.bytes_of(document) for document in self.held_out)
+
+    def bytes_of(self, text: NDArray[np.integer]) -> int:
+        """Bytes in those tokens."""
+        return int(text.size if self.token_bytes_V is None else self.token_bytes_V[text].sum())
 
 
 def read_corpus(source: str | Path) -> Corpus:

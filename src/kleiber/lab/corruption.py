@@ -4,7 +4,8 @@ What is spoilt is the training text alone; held-out text is never touched, so th
 yardstick. Each change is a pure function of text and seed, and grows with its dose: the bytes that are noise at 10 % are
 noise at 20 % too, and the documents that are repeated at a share of one quarter are repeated at one half, so that two
 doses differ by the dose and not by the draw. First the
-documents are chosen (mixture, size, at random), then spoilt by noise, then repeated: a copy is a copy, noise and all.
+documents are chosen (mixture, size, at random), then spoilt by noise, then repeated: a copy is a copy, noise and all. Where the corpus has
+a tokenizer, what it cuts is the noisy text; noise on labels is noise on tokens.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from numpy.typing import NDArray
 
 from kleiber.errors import InputError, did_you_mean
 from kleiber.lab.corpus import SEPARATOR, Corpus, read_corpus
+from kleiber.lab.shape import VOCABULARY
 
-Text = NDArray[np.uint8]
+Text = NDArray[np.integer]
 # One stream of random numbers for each use, so that one setting leaves the draws of another alone.
 _MIXTURE, _DUPLICATE, _BYTES, _LABELS, _KEEP = range(5)
 
@@ -82,8 +84,9 @@ def spoil(corpus: Corpus, data: Data, *, read: Callable[[str], Corpus] = read_co
 
     `read` fetches the sources of a mixture. Raises `InputError` where too little text is left.
     """
+    cut = corpus.tokenizer.encoded if corpus.tokenizer else _as_it_is
     if not data.facts():
-        return corpus
+        return cut(corpus)
     documents = corpus.train_documents
     if data.mixture:
         others = [corpus if name == corpus.source else read(name) for name, _ in data.mixture]
@@ -93,25 +96,19 @@ def spoil(corpus: Corpus, data: Data, *, read: Callable[[str], Corpus] = read_co
     if not documents:
         raise InputError("no document is left to train on", found=data.facts(), remedy="keep a larger share")
     documents, repeated = front(documents, data.duplicate, seed=data.seed)
-    again = sum(text.size + len(SEPARATOR) for text in documents[:repeated])
     clean = np.frombuffer(SEPARATOR.join(text.tobytes() for text in documents), dtype=np.uint8)
-    train = noisy(clean, data.noise, seed=data.seed)
-    labels = noisy(train, data.label_noise, seed=data.seed, stream=_LABELS)
-    copies = data.times if repeated else 1
-    return replace(
-        corpus,
-        train=_repeat(train, again, copies),
-        labels=_repeat(labels, again, copies) if data.label_noise else None,
-        train_sizes=tuple(text.size for text in documents + documents[:repeated] * (copies - 1)),
-        repeated=repeated,
-        copies=copies,
+    noise = noisy(clean, data.noise, seed=data.seed)
+    once = cut(replace(corpus, train=noise, train_sizes=tuple(text.size for text in documents)))
+    labels = noisy(once.train, data.label_noise, seed=data.seed, stream=_LABELS, vocabulary=once.vocabulary)
+    return _repeated(
+        replace(once, labels=labels if data.label_noise else None), repeated, data.times if repeated else 1
     )
 
 
-def noisy(text: Text, share: float, *, seed: int, stream: int = _BYTES) -> Text:
-    """A share of the bytes, each drawn on its own, replaced by uniform random ones (1 in 256 of those is what it was)."""
+def noisy(text: Text, share: float, *, seed: int, stream: int = _BYTES, vocabulary: int = VOCABULARY) -> Text:
+    """A share of the tokens, each drawn on its own, replaced by uniform random ones (of bytes 1 in 256 is what it was)."""
     where = np.random.default_rng([seed, stream, 0]).random(text.size) < share
-    other = np.random.default_rng([seed, stream, 1]).integers(256, size=text.size, dtype=np.uint8)
+    other = np.random.default_rng([seed, stream, 1]).integers(vocabulary, size=text.size, dtype=text.dtype)
     return np.where(where, other, text)
 
 
@@ -170,11 +167,29 @@ def _hash(text: Text) -> bytes:
     return hashlib.sha256(text.tobytes()).digest()
 
 
+def _as_it_is(corpus: Corpus) -> Corpus:
+    return corpus
+
+
+def _repeated(corpus: Corpus, repeated: int, copies: int) -> Corpus:
+    """The corpus with its first `repeated` documents standing `copies` times."""
+    sizes = corpus.train_sizes
+    again = sum(size + len(SEPARATOR) for size in sizes[:repeated])
+    return replace(
+        corpus,
+        train=_repeat(corpus.train, again, copies),
+        labels=None if corpus.labels is None else _repeat(corpus.labels, again, copies),
+        train_sizes=sizes + sizes[:repeated] * (copies - 1),
+        repeated=repeated,
+        copies=copies,
+    )
+
+
 def _repeat(text: Text, again: int, copies: int) -> Text:
-    """The text, and its first `again` bytes (whole documents, each with its separator) until they stand `copies` times."""
+    """The text, and its first `again` tokens (whole documents, each with its separator) until they stand `copies` times."""
     if copies == 1:
         return text
-    ended = np.append(text, np.frombuffer(SEPARATOR, dtype=np.uint8))
+    ended = np.append(text, np.frombuffer(SEPARATOR, dtype=np.uint8).astype(text.dtype))
     return np.concatenate([ended, *[ended[:again]] * (copies - 1)])[: -len(SEPARATOR)]
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 from kleiber import cost
 from kleiber.cost.checks import one_of, whole_each
 from kleiber.cost.shape import folded
 from kleiber.errors import InputError
-from kleiber.lab.shape import HEAD_WIDTH, VOCABULARY
+from kleiber.lab.shape import HEAD_WIDTH, VOCABULARY, facts_of
 
 BALANCES = ("bias", "loss", "none")
 GATES = ("sigmoid", "softmax")
@@ -56,7 +57,7 @@ class ExpertSetting:
 
 @dataclass(frozen=True, kw_only=True)
 class ScanSetting:
-    """A Mamba-2 scan: `state` numbers per channel, heads `head_width` wide, a convolution over `kernel` bytes, `chunk`s."""
+    """A Mamba-2 scan: `state` numbers per channel, heads `head_width` wide, a convolution over `kernel` tokens, `chunk`s."""
 
     state: int = 16
     head_width: int = 16
@@ -69,7 +70,7 @@ class ScanSetting:
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderShape:
-    """The dimensions of a byte-level decoder; `hidden`: inner width of a plain feed-forward (0: none).
+    """The dimensions of a decoder; `hidden`: inner width of a plain feed-forward (0: none); `vocabulary`: 256 for bytes.
 
     >>> shape = DecoderShape(width=32, depth=4, hidden=0, context=128, attention_every=0)
     >>> shape.family, shape.heads, shape.params
@@ -85,9 +86,10 @@ class DecoderShape:
     queries_per_key: int = 1
     experts: ExpertSetting | None = None
     scan: ScanSetting = ScanSetting()
+    vocabulary: int = VOCABULARY
 
     def __post_init__(self) -> None:
-        whole_each("a decoder", self, ("width", "depth", "context", "queries_per_key"))
+        whole_each("a decoder", self, ("width", "depth", "context", "queries_per_key", "vocabulary"))
         whole_each("a decoder", self, ("hidden", "attention_every"), at_least=0)
         self._check_heads()
         if self.attention_every > self.depth:
@@ -143,7 +145,7 @@ class DecoderShape:
         blocks = [cost.Block(mixer=self._mixer(n), feed_forward=self._feed_forward()) for n in range(self.depth)]
         return cost.Shape(
             width=self.width,
-            vocabulary=VOCABULARY,
+            vocabulary=self.vocabulary,
             tied=False,
             blocks=folded(blocks),
             norms_per_part=0,
@@ -182,6 +184,10 @@ class DecoderShape:
         """`dense`, `experts`, `ssm` or `hybrid`."""
         return self.cost.family
 
+    def facts(self) -> dict[str, Any]:
+        """What a run's name is made of."""
+        return facts_of(self)
+
     @property
     def params(self) -> int:
         """Non-embedding parameters, those of idle experts included."""
@@ -194,7 +200,7 @@ class DecoderShape:
 
     @property
     def embedding_params(self) -> int:
-        """The byte embedding and the untied output head."""
+        """The embedding and the untied output head."""
         return cost.params(self.cost).embedding
 
     @property

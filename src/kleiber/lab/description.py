@@ -13,6 +13,7 @@ from kleiber.lab.cell import Cell, Distillation
 from kleiber.lab.corruption import Data
 from kleiber.lab.dial import Dial, Shape
 from kleiber.lab.recipe import Recipe
+from kleiber.lab.tokenizer import BYTES, vocabulary_of
 from kleiber.quantity import read as read_quantity
 
 GRID = ("family", "shape", "widths", "sizes", "tokens", "seeds", "recipe", "data")
@@ -28,6 +29,7 @@ class Ladder:
     corpus: str
     hardware: str
     cells: tuple[Cell, ...]
+    tokenizer: str = BYTES
 
     @property
     def teachers(self) -> frozenset[str]:
@@ -38,14 +40,14 @@ class Ladder:
 def read_ladder(path: str | Path) -> Ladder:
     """Read a ladder from TOML.
 
-    The file holds `name`, `corpus`, `hardware`, a `family` (dense unless told), a `[recipe]` table (the fields of `Recipe`), a
-    `[shape]` table (the settings of `Dial`, the same at every size) and a list of `[[stage]]`s, each with `widths` or
-    `sizes` (active non-embedding params), `tokens` and `seeds`: the cells of a stage are its full grid, and stages are trained
-    in the order of the file. A stage may change family, shape and recipe for its own cells (`recipe = {lr = 0.005}`); where it
-    names another family, the file's `[shape]` says nothing of it but `depth`. Other families than dense train with `transfer`
-    unless told otherwise. A cell named twice counts once. `data` spoils a stage's training text on purpose
-    (`data = {noise = 0.1}`, the fields of `kleiber.lab.corruption.Data`); a teacher's text is clean unless it has its own
-    `data`.
+    The file holds `name`, `corpus`, `tokenizer` (bytes unless told), `hardware`, a `family` (dense unless told), a `[recipe]`
+    table (the fields of `Recipe`), a `[shape]` table (the settings of `Dial`, the same at every size) and a list of
+    `[[stage]]`s, each with `widths` or `sizes` (active non-embedding params), `tokens` and `seeds`: the cells of a stage are
+    its full grid, and stages are trained in the order of the file. A stage may change family, shape and recipe for its own
+    cells (`recipe = {lr = 0.005}`); where it names another family, the file's `[shape]` says nothing of it but `depth`. Other
+    families than dense train with `transfer` unless told otherwise. A cell named twice counts once. `data` spoils a stage's
+    training text on purpose (`data = {noise = 0.1}`, the fields of `kleiber.lab.corruption.Data`); a teacher's text is clean
+    unless it has its own `data`.
 
     The cells of a stage with a `teacher` are its students. The teacher is a run of the same ladder: `{run = "its name"}` of a
     stage above, or `{width = 96, tokens = "8M", seed = 0}` (or `size`; `family`, `shape`, `recipe` as in a stage), trained first.
@@ -54,8 +56,9 @@ def read_ladder(path: str | Path) -> Ladder:
     """
     where = str(path)
     raw = _load(Path(path))
-    _only(raw, ("name", "corpus", "hardware", "family", "recipe", "shape", "stage"), where)
+    _only(raw, ("name", "corpus", "tokenizer", "hardware", "family", "recipe", "shape", "stage"), where)
     corpus = _need(raw, "corpus", str, where)
+    vocabulary_of(raw.get("tokenizer", BYTES), where=where)
     _recipe(_need(raw, "recipe", dict, where), where)
     Dial.read(raw.get("family", "dense"), _need(raw, "shape", dict, where), where=where)
     cells: dict[str, Cell] = {}
@@ -67,6 +70,7 @@ def read_ladder(path: str | Path) -> Ladder:
         corpus=corpus,
         hardware=_need(raw, "hardware", str, where),
         cells=tuple(cells.values()),
+        tokenizer=raw.get("tokenizer", BYTES),
     )
 
 
@@ -132,7 +136,9 @@ def _same_window(student: Cell, teacher: Cell, at: str) -> None:
 def _grid(raw: dict[str, Any], stage: dict[str, Any], at: str) -> Iterator[Cell]:
     dial = _dial(raw, stage, at)
     recipe = _recipe({"transfer": dial.family != "dense", **raw["recipe"], **stage.get("recipe", {})}, at)
-    shapes = _shapes(dial, stage, recipe, at)
+    tokenizer = raw.get("tokenizer", BYTES)
+    window = {"context": recipe.context, "vocabulary": vocabulary_of(tokenizer)}
+    shapes = _shapes(dial, stage, window, at)
     data = Data.read(_need(stage, "data", dict, at) if "data" in stage else {}, where=f"{at}, data")
     for tokens in _need(stage, "tokens", list, at):
         for seed in _need(stage, "seeds", list, at):
@@ -144,6 +150,7 @@ def _grid(raw: dict[str, Any], stage: dict[str, Any], at: str) -> Iterator[Cell]
                     recipe=recipe,
                     corpus=raw["corpus"],
                     data=data,
+                    tokenizer=tokenizer,
                 )
 
 
@@ -158,12 +165,12 @@ def _dial(raw: dict[str, Any], stage: dict[str, Any], at: str) -> Dial:
     return Dial.read(family, settings, where=at)
 
 
-def _shapes(dial: Dial, stage: dict[str, Any], recipe: Recipe, at: str) -> list[Shape]:
+def _shapes(dial: Dial, stage: dict[str, Any], window: dict[str, int], at: str) -> list[Shape]:
     if "sizes" not in stage:
-        return [dial.at_width(width, context=recipe.context) for width in _need(stage, "widths", list, at)]
+        return [dial.at_width(width, **window) for width in _need(stage, "widths", list, at)]
     if "widths" in stage:
         raise InputError("a stage names its models by widths or by sizes, not by both", where=at)
-    return [dial.at_size(read_quantity(size), context=recipe.context) for size in _need(stage, "sizes", list, at)]
+    return [dial.at_size(read_quantity(size), **window) for size in _need(stage, "sizes", list, at)]
 
 
 def _tokens(value: int | str, recipe: Recipe) -> int:

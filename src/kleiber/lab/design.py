@@ -135,7 +135,7 @@ def design(
     """
     scatter = {family: NOISE.get(family, 0.0) if noise is None else noise for family in families}
     _check(budget, families, scatter)
-    unique = read_corpus(corpus).unique_train_bytes
+    unique = read_corpus(corpus).unique_train_tokens
     lattice = {
         family: sizes_of(family, smallest=smallest_size(families), budget=max(budget, LEAST_BUDGET))
         for family in families

@@ -17,7 +17,7 @@ from typing import Any
 from kleiber.errors import InputError, did_you_mean
 from kleiber.lab import FAMILIES
 from kleiber.lab.decoder import DecoderShape, ExpertSetting, ScanSetting
-from kleiber.lab.shape import HEAD_WIDTH, DenseShape
+from kleiber.lab.shape import HEAD_WIDTH, VOCABULARY, DenseShape
 
 Shape = DenseShape | DecoderShape
 LEAST_DEPTH, WIDTHS_PER_BLOCK = 2, 64
@@ -87,19 +87,20 @@ class Dial:
                 )
         return Dial(family=family, **settings)
 
-    def at_width(self, width: int, *, context: int) -> Shape:
+    def at_width(self, width: int, *, context: int, vocabulary: int = VOCABULARY) -> Shape:
         """The shape of that width."""
         depth = self._depth(width)
         plain = self.family == "dense" and self.gated is None and self.queries_per_key is None
         usual = 0 if self.family == "ssm" else 4 if plain else 3
         ratio = usual if self.mlp_ratio is None else self.mlp_ratio
         if plain:
-            return DenseShape(width=width, depth=depth, hidden=ratio * width, context=context)
+            return DenseShape(width=width, depth=depth, hidden=ratio * width, context=context, vocabulary=vocabulary)
         return DecoderShape(
             width=width,
             depth=depth,
             hidden=ratio * width,
             context=context,
+            vocabulary=vocabulary,
             attention_every={"ssm": 0, "hybrid": self.attention_every}.get(self.family, 1),
             gated=self.gated is not False,
             queries_per_key=self.queries_per_key or 1,
@@ -107,12 +108,12 @@ class Dial:
             scan=ScanSetting(state=self.state, head_width=self.scan_head_width, kernel=self.kernel, chunk=self.chunk),
         )
 
-    def at_size(self, params: float, *, context: int) -> Shape:
+    def at_size(self, params: float, *, context: int, vocabulary: int = VOCABULARY) -> Shape:
         """The shape whose active non-embedding params are nearest to `params`, by ratio."""
         step = HEAD_WIDTH * (self.queries_per_key or 1)
-        found = self.at_width(step, context=context)
+        found = self.at_width(step, context=context, vocabulary=vocabulary)
         for width in range(2 * step, WIDEST + 1, step):
-            wider = self.at_width(width, context=context)
+            wider = self.at_width(width, context=context, vocabulary=vocabulary)
             if _distance(wider, params) < _distance(found, params):
                 found = wider
             if wider.active_params > 2 * params:

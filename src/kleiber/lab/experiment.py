@@ -8,7 +8,19 @@ from typing import Any
 from kleiber.lab.cell import Cell
 from kleiber.lab.corpus import Corpus
 from kleiber.lab.corruption import Data, spoil
+from kleiber.lab.held_out import HeldOut
+from kleiber.lab.tokenizer import BYTES
 from kleiber.quantity import show
+
+
+def text_columns(corpus: Corpus, held: HeldOut) -> dict[str, Any]:
+    """What a token is, and the loss in a unit that does not depend on it."""
+    return {
+        "tokenizer": corpus.tokenizer.column if corpus.tokenizer else BYTES,
+        "bytes_per_token": held.bytes_per_token,
+        "loss_bits_per_byte": held.bits_per_byte,
+        "loss_bits_per_byte_se": held.bits_per_byte_se,
+    }
 
 
 def data_columns(cell: Cell) -> dict[str, Any]:
@@ -34,12 +46,13 @@ def repetitions(cells: Iterable[Cell], corpus: Corpus) -> Iterator[str]:
     largest: dict[Data, int] = {}
     for cell in cells:
         largest[cell.data] = max(cell.tokens, largest.get(cell.data, 0))
+    word = f"tokens ({corpus.tokenizer.name})" if corpus.tokenizer else "bytes"
     for data, tokens in largest.items():
-        held = spoil(corpus, data).unique_train_bytes
+        held = spoil(corpus, data).unique_train_tokens
         if tokens > held:
             settings = ", ".join(f"{name} = {value}" for name, value in data.facts().items())
             which = f"{corpus.source} ({settings})" if settings else corpus.source
             yield (
-                f"{which} holds {show(held)} different bytes to train on: a run of {show(tokens)} tokens reads them "
+                f"{which} holds {show(held)} different {word} to train on: a run of {show(tokens)} tokens reads them "
                 f"{tokens / held:.1f} times over. Each run's unique_tokens says how many it saw."
             )

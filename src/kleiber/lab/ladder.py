@@ -25,9 +25,10 @@ from kleiber.lab.corpus import Corpus, read_corpus
 from kleiber.lab.corruption import spoil
 from kleiber.lab.description import Ladder, read_ladder
 from kleiber.lab.dial import Shape
-from kleiber.lab.experiment import data_columns, repetitions
+from kleiber.lab.experiment import data_columns, repetitions, text_columns
 from kleiber.lab.shape import DenseShape
 from kleiber.lab.thread import one_quick_thread
+from kleiber.lab.tokenizer import tokenized
 
 if TYPE_CHECKING:
     from kleiber.lab.teacher import Teacher
@@ -53,7 +54,8 @@ def run(ladder_toml: str | Path, results_dir: str | Path, *, workers: int = 1) -
     if len(yielded) == len({cell.run for cell in ladder.cells}):
         return
     pending = [cell for cell in ladder.cells if cell.run not in yielded]
-    for sentence in repetitions(pending, read_corpus(ladder.corpus)):
+    corpus = tokenized(read_corpus(ladder.corpus), ladder.tokenizer, results)
+    for sentence in repetitions(pending, corpus):
         sys.stderr.write(f"kleiber: {sentence}\n")
     if workers == 1:
         yield from work(ladder, results)
@@ -65,7 +67,7 @@ def work(ladder: Ladder, results: Path) -> Iterator[dict[str, Any]]:
     """Take cells one after the other until every cell is finished or in other hands; yield what this process trained."""
     for folder in ("runs", "trunks", "teachers", "claims"):
         (results / folder).mkdir(parents=True, exist_ok=True)
-    corpus = read_corpus(ladder.corpus)
+    corpus = tokenized(read_corpus(ladder.corpus), ladder.tokenizer, results)
     while pending := [cell for cell in ladder.cells if finished(results, cell) is None]:
         with one_quick_thread():
             row = _train_one_of(pending, ladder, corpus, results)
@@ -92,8 +94,13 @@ def train_cell(cell: Cell, corpus: Corpus, results: Path, *, hardware: str, keep
     """Bring the cell's trunk to its branch point, decay, measure, write the finished run down; `keep` its weights to teach."""
     began = time.perf_counter()
     trainer, seconds_before = _trained(cell, corpus, results, began)
-    loss, loss_se = trainer.held_out_loss()
-    row = {**_row(cell, corpus, trainer, loss, loss_se), **_teacher_columns(cell, results), **data_columns(cell)}
+    held = trainer.held_out()
+    row = {
+        **_row(cell, corpus, trainer, held.loss, held.loss_se),
+        **text_columns(corpus, held),
+        **_teacher_columns(cell, results),
+        **data_columns(cell),
+    }
     # Last: the lines it reads again would count among those that the experts' load is measured on.
     if (answers := trainer.answer_loss()) is not None:
         row["answer_loss"] = answers
@@ -138,7 +145,7 @@ def _teacher(cell: Cell, corpus: Corpus, results: Path) -> Teacher | None:
     if not path.exists():
         # It was finished before anyone wanted to learn from it: only its decay is trained again, from the trunk's checkpoint.
         _trained(source, corpus, results, time.perf_counter())[0].state().save(path)
-    trainer = Trainer(source.shape, replace(source.recipe, compile=False), corpus, seed=source.seed)
+    trainer = Trainer(source.shape, replace(source.recipe, compile=False), spoil(corpus, source.data), seed=source.seed)
     trainer.restore(State.load(path))
     model = trainer.model.eval().requires_grad_(False)
     return Teacher(model=model, temperature=taught.temperature, mixture=taught.mixture)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from kleiber import cost
 from kleiber.errors import InputError
 
 HEAD_WIDTH = 8
-VOCABULARY = 256
+VOCABULARY = 256  # of bytes
 
 
 @dataclass(frozen=True, kw_only=True)
 class DenseShape:
-    """The dimensions of a byte-level decoder-only transformer.
+    """The dimensions of a decoder-only transformer.
 
     `width` is the residual stream, `depth` the number of blocks, `hidden` the inner width of the MLP and
-    `context` the window in bytes. Every head is `HEAD_WIDTH` wide, so that the number of heads follows the
-    width and no size of a ladder is left with a single one.
+    `context` the window in tokens; `vocabulary` is 256 where tokens are bytes. Every head is `HEAD_WIDTH` wide, so that the
+    number of heads follows the width and no size of a ladder is left with a single one.
 
     >>> shape = DenseShape(width=32, depth=2, hidden=128, context=128)
     >>> shape.heads, shape.params, shape.embedding_params
@@ -28,9 +29,10 @@ class DenseShape:
     depth: int
     hidden: int
     context: int
+    vocabulary: int = VOCABULARY
 
     def __post_init__(self) -> None:
-        for name in ("width", "depth", "hidden", "context"):
+        for name in ("width", "depth", "hidden", "context", "vocabulary"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise InputError(
@@ -50,6 +52,10 @@ class DenseShape:
     def family(self) -> str:
         """Always `dense`."""
         return "dense"
+
+    def facts(self) -> dict[str, Any]:
+        """What a run's name is made of."""
+        return facts_of(self)
 
     @property
     def heads(self) -> int:
@@ -75,14 +81,19 @@ class DenseShape:
             times=self.depth,
         )
         return cost.Shape(
-            width=self.width, vocabulary=VOCABULARY, tied=False, blocks=(block,), norms_per_part=0, final_norm=False
+            width=self.width,
+            vocabulary=self.vocabulary,
+            tied=False,
+            blocks=(block,),
+            norms_per_part=0,
+            final_norm=False,
         )
 
     @property
     def params(self) -> int:
         """Non-embedding parameters: attention and MLP maps (the norms carry none).
 
-        This is the N of Kaplan et al. 2020 (arXiv:2001.08361, section 2.1): it leaves out the byte embedding
+        This is the N of Kaplan et al. 2020 (arXiv:2001.08361, section 2.1): it leaves out the embedding
         *and* the output head.
         """
         return self.attention_params + self.mlp_params
@@ -94,8 +105,8 @@ class DenseShape:
 
     @property
     def embedding_params(self) -> int:
-        """The byte embedding and the untied output head: 2 · 256 · width."""
-        return 2 * VOCABULARY * self.width
+        """The embedding and the untied output head: 2 · vocabulary · width."""
+        return 2 * self.vocabulary * self.width
 
     @property
     def params_total(self) -> int:
@@ -106,16 +117,16 @@ class DenseShape:
     def counted_flops_per_token(self) -> int:
         """Training FLOPs per token, every matrix product counted.
 
-        3 · [2 · params + 2 · 256 · width + 2 · depth · width · (context + 1)]
+        3 · [2 · params + 2 · vocabulary · width + 2 · depth · width · (context + 1)]
 
         A multiply-add is 2 FLOPs and a backward pass costs two forward passes. The middle term is the output
-        head; the byte embedding is a look-up and costs none. The last is the query-key and score-value products
+        head; the embedding is a look-up and costs none. The last is the query-key and score-value products
         (2 · 2 · width FLOPs per block and key) over the (context + 1) / 2 keys that a token sees on average
         under the causal mask. Hoffmann et al. 2022 (arXiv:2203.15556, appendix F) and PaLM (arXiv:2204.02311,
         appendix B) count the masked keys as well, which doubles that term. Norms, softmax and the optimiser
         are left out, as there.
         """
-        head = 2 * VOCABULARY * self.width
+        head = 2 * self.vocabulary * self.width
         attention = 2 * self.depth * self.width * (self.context + 1)
         return 3 * (2 * self.params + head + attention)
 
@@ -123,3 +134,8 @@ class DenseShape:
     def flops_per_token(self) -> int:
         """The rule of thumb 6 · params (Kaplan et al. 2020, section 2.1), non-embedding."""
         return 6 * self.params
+
+
+def facts_of(shape: Any) -> dict[str, Any]:
+    """All fields of a shape but a vocabulary of bytes: names given to runs before there were others stand."""
+    return {name: value for name, value in asdict(shape).items() if (name, value) != ("vocabulary", VOCABULARY)}

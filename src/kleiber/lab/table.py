@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kleiber.errors import InputError
+from kleiber.lab.tokenizer import BYTES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 CONVENTIONS = {
     "kleiber.params_convention": "non_embedding",
     "kleiber.flops_convention": "6nd",
-    "kleiber.loss_unit": "nats_per_byte",
 }
 COLUMNS = {
     "run": "string",
@@ -40,6 +41,10 @@ COLUMNS = {
     "flops_counted": "double",
     "loss": "double",
     "loss_se": "double",
+    "loss_bits_per_byte": "double",
+    "loss_bits_per_byte_se": "double",
+    "bytes_per_token": "double",
+    "tokenizer": "string",
     "batch_tokens": "int64",
     "lr": "double",
     "warmup_tokens": "int64",
@@ -81,9 +86,10 @@ def table(results_dir: str | Path, *, source: str = "kleiber lab") -> pa.Table:
     """The finished runs of a results folder, smallest model and budget first.
 
     `params` is non-embedding, `flops` is 6 · active params · tokens, `flops_counted` the matrix products counted one by one,
-    `loss` held-out nats per byte; where a run had a teacher, `flops` is the student's own and `teacher_flops` what the
+    `loss` held-out nats per token, which is a byte unless the ladder has a tokenizer, `loss_bits_per_byte` the same whatever
+    a token is; where a run had a teacher, `flops` is the student's own and `teacher_flops` what the
     teacher's training and its forward passes took; the schema's metadata says so under `kleiber.*` keys. Runs on different
-    corpora are refused: their losses cannot be compared.
+    corpora or by different tokenizers are refused: their losses cannot be compared.
     """
     import pyarrow as pa
 
@@ -94,6 +100,16 @@ def table(results_dir: str | Path, *, source: str = "kleiber lab") -> pa.Table:
     corpora = sorted({row["corpus_sha256"] for row in rows})
     if len(corpora) > 1:
         raise InputError("the runs were trained on different corpora", found=", ".join(corpora), where=str(results_dir))
+    tokenizers = sorted({row.get("tokenizer", BYTES) for row in rows})
+    if len(tokenizers) > 1:
+        raise InputError(
+            "the runs cut their text by different tokenizers, and their losses per token cannot be compared",
+            found=", ".join(tokenizers),
+            expected="one",
+            remedy="keep each tokenizer's runs in a results folder of their own; `loss_bits_per_byte` compares the tables",
+            where=str(results_dir),
+        )
+    unit = "nats_per_byte" if tokenizers == [BYTES] else "nats_per_token"
     rows.sort(key=lambda row: (row["params"], row["tokens"], row["seed"]))
     columns = {
         **COLUMNS,
@@ -103,9 +119,16 @@ def table(results_dir: str | Path, *, source: str = "kleiber lab") -> pa.Table:
     }
     schema = pa.schema(
         [pa.field(name, pa.type_for_alias(kind)) for name, kind in columns.items()],
-        metadata={**CONVENTIONS, "kleiber.source": source, "kleiber.corpus_sha256": corpora[0]},
+        metadata={
+            **CONVENTIONS,
+            "kleiber.loss_unit": unit,
+            "kleiber.source": source,
+            "kleiber.corpus_sha256": corpora[0],
+        },
     )
-    rows = [{**_before_families(row), **UNTAUGHT, **CLEAN, "answer_loss": None, **row} for row in rows]
+    rows = [
+        {**_before_families(row), **_of_bytes(row), **UNTAUGHT, **CLEAN, "answer_loss": None, **row} for row in rows
+    ]
     return pa.table({name: [row[name] for row in rows] for name in columns}, schema=schema)
 
 
@@ -113,6 +136,13 @@ def _before_families(row: dict[str, Any]) -> dict[str, Any]:
     """What a run written down when all were dense did not say; its context it never said."""
     dense = {"experts": 1, "chosen": 1, "granularity": 1, "activation_ratio": 1.0, "max_violation": None}
     return {**dense, "active_params": row["params"], "context": None}
+
+
+def _of_bytes(row: dict[str, Any]) -> dict[str, Any]:
+    """What a run written down when all tokens were bytes did not say."""
+    bits, bits_se = row["loss"] / math.log(2), row["loss_se"] / math.log(2)
+    said = {"tokenizer": BYTES, "bytes_per_token": 1.0}
+    return {**said, "loss_bits_per_byte": bits, "loss_bits_per_byte_se": bits_se}
 
 
 def write_table(results_dir: str | Path, parquet: str | Path, *, source: str) -> pa.Table:

@@ -17,12 +17,13 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from kleiber.errors import InputError
 from kleiber.lab.corpus import Corpus
 from kleiber.lab.dial import Shape
+from kleiber.lab.held_out import HeldOut
 from kleiber.lab.models import build
 from kleiber.lab.models.experts import Experts, max_violation
 from kleiber.lab.recipe import Recipe
-from kleiber.lab.shape import VOCABULARY
 from kleiber.lab.synthetic import answer_loss
 from kleiber.lab.teacher import Teacher
 from kleiber.lab.weights import Weights
@@ -81,6 +82,12 @@ class Trainer:
     def __init__(
         self, shape: Shape, recipe: Recipe, corpus: Corpus, *, seed: int, teacher: Teacher | None = None
     ) -> None:
+        if corpus.vocabulary != shape.vocabulary:
+            raise InputError(
+                "model and text have different vocabularies",
+                found=f"{shape.vocabulary} tokens in the model, {corpus.vocabulary} in the text",
+                where=corpus.source,
+            )
         self.shape, self.recipe, self.corpus = shape, recipe, corpus
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.windows = Windows(
@@ -139,25 +146,22 @@ class Trainer:
             self._take_step(self.recipe.branch_lr(self.step, self.shape.width, tokens))
 
     def held_out_loss(self) -> tuple[float, float]:
-        """Loss in nats per byte over all held-out text, and its standard error by document.
+        """Loss in nats per token over all held-out text, and its standard error by document."""
+        found = self.held_out()
+        return found.loss, found.loss_se
 
-        Documents are cut into windows of `context` bytes that start afresh, as in training. The standard error is
-        that of a ratio of sums over documents drawn at random (Cochran 1977, section 2.9): the documents differ in
-        length and in how hard they are, and bytes of one document are not independent.
-        """
+    def held_out(self) -> HeldOut:
+        """What all held-out text costs, cut into windows of `context` tokens that start afresh, as in training."""
         for layer in self._experts:
             layer.seen_E.zero_()
         self.model.eval()
         sums = [self._document_loss(text) for text in self.corpus.held_out]
         self.model.train()
-        nats_D = np.array([nats for nats, _ in sums])
-        bytes_D = np.array([count for _, count in sums])
-        loss = nats_D.sum() / bytes_D.sum()
-        documents = len(sums)
-        if documents < 2:
-            return float(loss), float("nan")
-        spread = ((nats_D - loss * bytes_D) ** 2).sum() / (documents - 1)
-        return float(loss), float(np.sqrt(spread * documents) / bytes_D.sum())
+        return HeldOut(
+            nats_D=np.array([nats for nats, _ in sums]),
+            tokens_D=np.array([count for _, count in sums]),
+            bytes_D=np.array([self.corpus.bytes_of(text[1:]) for text in self.corpus.held_out]),
+        )
 
     def answer_loss(self) -> float | None:
         """Loss in nats per byte of answer over the held-out lines of a synthetic task, each read from its beginning.
@@ -219,13 +223,13 @@ class Trainer:
         """Of every token, `(N, V)`, in float32."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             logits_BTV = model(input_BT)
-        return logits_BTV.float().reshape(-1, VOCABULARY)
+        return logits_BTV.float().reshape(-1, self.shape.vocabulary)
 
-    def _line_nats(self, windows_NL: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _line_nats(self, windows_NL: NDArray[np.integer]) -> NDArray[np.float32]:
         line_NL = torch.from_numpy(windows_NL.astype(np.int64)).to(self.device)
         return _array(self._loss(self.model, line_NL[:, :-1], line_NL[:, 1:], reduction="none"))
 
-    def _document_loss(self, text: NDArray[np.uint8]) -> tuple[float, int]:
+    def _document_loss(self, text: NDArray[np.integer]) -> tuple[float, int]:
         context = self.recipe.context
         nats = 0.0
         whole = (text.size - 1) // context

@@ -1,4 +1,4 @@
-"""Which bytes a training step sees: a pure function of the seed and the step, so that any step can be resumed."""
+"""Which tokens a training step sees: a pure function of the seed and the step, so that any step can be resumed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from kleiber.errors import InputError
 class Windows:
     """Batches of windows without replacement: each epoch cuts the text at a fresh offset and shuffles the pieces.
 
-    Every training byte is seen once per epoch (but for the ragged ends), so a run of D tokens on U unique bytes has
+    Every training token is seen once per epoch (but for the ragged ends), so a run of D tokens on U unique ones has
     seen min(D, U) distinct ones. A batch never spans two epochs.
 
-    Shapes: B windows, T + 1 bytes (the inputs and, one byte on, the targets).
+    Shapes: B windows, T + 1 tokens (the inputs and, one on, the targets).
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Windows:
         if self.steps_per_epoch < 1:
             raise InputError(
                 "the corpus is too short to fill one batch",
-                found=f"{text.size} bytes to train on",
+                found=f"{text.size} tokens to train on",
                 expected=f"at least {(batch_windows + 1) * context + 1}",
                 remedy="read more text, or lower batch_windows or context",
             )
@@ -48,7 +48,7 @@ class Windows:
         return self._text[self._index(step)].astype(np.int64)
 
     def targets(self, step: int) -> NDArray[np.int64]:
-        """What follows each byte of a step's windows, `(B, T)`: the text itself, or the labels where there are any."""
+        """What follows each token of a step's windows, `(B, T)`: the text itself, or the labels where there are any."""
         return self._labels[self._index(step)[:, 1:]].astype(np.int64)
 
     def _index(self, step: int) -> NDArray[np.int64]:

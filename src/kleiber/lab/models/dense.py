@@ -1,6 +1,6 @@
-"""A byte-level decoder-only transformer: pre-norm RMSNorm, rotary positions, causal attention, plain MLP.
+"""A decoder-only transformer: pre-norm RMSNorm, rotary positions, causal attention, plain MLP.
 
-Shapes: B windows, T bytes of context, H heads, K width of a head, C residual width, V vocabulary.
+Shapes: B windows, T tokens of context, H heads, K width of a head, C residual width, V vocabulary.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kleiber.lab.shape import HEAD_WIDTH, VOCABULARY, DenseShape
+from kleiber.lab.shape import HEAD_WIDTH, DenseShape
 
 # Four rotation rates per head of width 8: with a base of 10,000 two of them hardly turn within 128 bytes.
 # Half the context as the base spreads all four over the window, and attention takes hold sooner (ladders/sotu-dense/README.md).
@@ -56,24 +56,24 @@ class Block(nn.Module):
 
 
 class Dense(nn.Module):
-    """The model: bytes in, logits over the next byte out."""
+    """The model: tokens in, logits over the next token out."""
 
     cos_TK: Tensor
     sin_TK: Tensor
 
     def __init__(self, shape: DenseShape) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(VOCABULARY, shape.width)
+        self.embedding = nn.Embedding(shape.vocabulary, shape.width)
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.depth))
-        self.head = nn.Linear(shape.width, VOCABULARY, bias=False)
+        self.head = nn.Linear(shape.width, shape.vocabulary, bias=False)
         angle_TK = rotation_angles(shape.context)
         self.register_buffer("cos_TK", angle_TK.cos(), persistent=False)
         self.register_buffer("sin_TK", angle_TK.sin(), persistent=False)
 
-    def forward(self, bytes_BT: Tensor) -> Tensor:
-        context = bytes_BT.shape[1]
+    def forward(self, token_BT: Tensor) -> Tensor:
+        context = token_BT.shape[1]
         cos_TK, sin_TK = self.cos_TK[:context], self.sin_TK[:context]
-        stream_BTC = self.embedding(bytes_BT)
+        stream_BTC = self.embedding(token_BT)
         for block in self.blocks:
             stream_BTC = block(stream_BTC, cos_TK, sin_TK)
         return self.head(normalise(stream_BTC))
@@ -83,7 +83,7 @@ def build(shape: DenseShape, *, seed: int) -> Dense:
     """A freshly initialised model; the same shape and seed give the same bits.
 
     Maps start normal with variance 1 / fan-in, those that write into the residual stream divided by
-    sqrt(2 · depth) (Radford et al. 2019); the head starts at zero, so that the first loss is log 256.
+    sqrt(2 · depth) (Radford et al. 2019); the head starts at zero, so that the first loss is log(vocabulary).
     """
     model = Dense(shape)
     generator = torch.Generator().manual_seed(seed)

@@ -4,7 +4,7 @@ The one stack behind the families experts (attention in every block, experts aft
 attention everywhere and a plain feed-forward it is a dense transformer with SwiGLU and shared keys. Parts read a normalised copy
 of the residual stream and add to it, as in `dense`; norms on the stream carry no gain.
 
-Shapes: B windows, T bytes of context, C residual width.
+Shapes: B windows, T tokens of context, C residual width.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from kleiber.lab.models.experts import Experts
 from kleiber.lab.models.feed_forward import FeedForward
 from kleiber.lab.models.roles import first_std
 from kleiber.lab.models.state_space import Mamba2
-from kleiber.lab.shape import VOCABULARY
 
 
 class Block(nn.Module):
@@ -38,16 +37,16 @@ class Block(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The model: bytes in, logits over the next byte out."""
+    """The model: tokens in, logits over the next token out."""
 
     def __init__(self, shape: DecoderShape) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(VOCABULARY, shape.width)
+        self.embedding = nn.Embedding(shape.vocabulary, shape.width)
         self.blocks = nn.ModuleList(Block(shape, number) for number in range(shape.depth))
-        self.head = nn.Linear(shape.width, VOCABULARY, bias=False)
+        self.head = nn.Linear(shape.width, shape.vocabulary, bias=False)
 
-    def forward(self, bytes_BT: Tensor) -> Tensor:
-        stream_BTC = self.embedding(bytes_BT)
+    def forward(self, token_BT: Tensor) -> Tensor:
+        stream_BTC = self.embedding(token_BT)
         for block in self.blocks:
             stream_BTC = block(stream_BTC)
         return self.head(normalise(stream_BTC))
