@@ -4,8 +4,8 @@ What is spoilt is the training text alone; held-out text is never touched, so th
 yardstick. Each change is a pure function of text and seed, and grows with its dose: the bytes that are noise at 10 % are
 noise at 20 % too, and the documents that are repeated at a share of one quarter are repeated at one half, so that two
 doses differ by the dose and not by the draw. First the
-documents are chosen (mixture, size, at random), then spoilt by noise, then repeated: a copy is a copy, noise and all. Where the corpus has
-a tokenizer, what it cuts is the noisy text; noise on labels is noise on tokens.
+documents are chosen (mixture, size, at random), then spoilt by noise, then repeated: a copy is a copy, noise and all. Where
+the corpus has a tokenizer, what it cuts is the noisy text; noise on labels is noise on tokens.
 """
 
 from __future__ import annotations
