@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -106,3 +107,28 @@ def test_dropping_duplicates_twice_is_dropping_them_once(documents: list[bytes])
     again = corpus_of([text for side in sides for text in side], source="test")
     assert (again.duplicates, again.sha256) == (0, first.sha256)
     assert np.array_equal(again.train, first.train)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "one.txt").write_text("one")
+    (tmp_path / "two.txt").write_text("two")
+    (tmp_path / "two.txt").chmod(0)
+    with pytest.raises(InputError, match=r"two\.txt: a document cannot be read.*Permission denied.*chmod"):
+        read_corpus(tmp_path)
+
+
+def test_a_file_that_goes_away_meanwhile_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a file that may not be read looks like to anyone, root too."""
+    for name in ("one.txt", "two.txt"):
+        (tmp_path / name).write_text(name)
+    reads = Path.read_bytes
+
+    def gone(path: Path) -> bytes:
+        if path.name == "two.txt":
+            path.unlink()
+        return reads(path)
+
+    monkeypatch.setattr(Path, "read_bytes", gone)
+    with pytest.raises(InputError, match=r"two\.txt: a document cannot be read.*No such file"):
+        read_corpus(tmp_path)

