@@ -47,9 +47,15 @@ def text_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def ladder_toml(tmp_path: Path, text_folder: Path) -> Path:
+@pytest.fixture(scope="session")
+def ladder_text(text_folder: Path) -> str:
     """A ladder of five cells that trains in seconds."""
+    return LADDER.format(corpus=text_folder)
+
+
+@pytest.fixture
+def ladder_toml(tmp_path: Path, ladder_text: str) -> Path:
+    """The same, as a file to be changed."""
     path = tmp_path / "ladder.toml"
-    path.write_text(LADDER.format(corpus=text_folder))
+    path.write_text(ladder_text)
     return path

@@ -14,7 +14,7 @@ from kleiber.lab.ladder import run
 from kleiber.lab.recipe import Recipe
 from kleiber.lab.table import table, write_table
 
-SHIPPED = Path(__file__).parents[2] / "ladders" / "sotu-dense"
+LADDERS = Path(__file__).parents[2] / "ladders"
 SETTINGS = {
     "dense": "depth = 1\nmlp_ratio = 2",
     "experts": "depth = 1\nexperts = 4\nshared = 1",
@@ -29,10 +29,13 @@ def of_family(ladder_toml: Path, family: str, settings: str) -> Path:
     return ladder_toml
 
 
-def test_names_of_shipped_runs_stand() -> None:
+@pytest.mark.parametrize(
+    "folder", sorted(path.parent for path in LADDERS.glob("*/runs.parquet")), ids=lambda path: path.name
+)
+def test_names_of_shipped_runs_stand(folder: Path) -> None:
     pq = pytest.importorskip("pyarrow.parquet")
-    shipped = pq.read_table(SHIPPED / "runs.parquet", columns=["run", "trunk"]).to_pydict()
-    cells = read_ladder(SHIPPED / "ladder.toml").cells
+    shipped = pq.read_table(folder / "runs.parquet", columns=["run", "trunk"]).to_pydict()
+    cells = read_ladder(folder / "ladder.toml").cells
     assert {cell.run for cell in cells} == set(shipped["run"])
     assert {cell.trunk for cell in cells} == set(shipped["trunk"])
 

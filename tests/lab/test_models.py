@@ -71,9 +71,9 @@ def test_the_contents_page_names_every_family() -> None:
 
 
 @each_dial
-@pytest.mark.parametrize("width", [16, 32, 80])
-def test_every_tensor_is_counted(dial: Dial, width: int) -> None:
-    shape = dial.at_width(width, context=CONTEXT)
+@pytest.mark.parametrize(("width", "vocabulary"), [(16, 256), (32, 256), (80, 256), (16, 2048), (32, 300)])
+def test_every_tensor_is_counted(dial: Dial, width: int, vocabulary: int) -> None:
+    shape = dial.at_width(width, context=CONTEXT, vocabulary=vocabulary)
     sizes = tensors(build(shape, seed=0))
     counted = cost.params(shape.cost)
     assert shape.family == dial.family
@@ -84,7 +84,11 @@ def test_every_tensor_is_counted(dial: Dial, width: int) -> None:
     groups = Counter(counted.groups)
     groups["mixer"] = groups.pop("attention", 0) + groups.pop("state_space", 0)
     assert found == +groups
+    assert sizes["embedding.weight"] == sizes["head.weight"] == vocabulary * width
     assert shape.params == shape.params_total - sizes["embedding.weight"] - sizes["head.weight"]
+    assert shape.params == dial.at_width(width, context=CONTEXT).params
+    head = 6 * (vocabulary - 256) * width
+    assert shape.counted_flops_per_token == dial.at_width(width, context=CONTEXT).counted_flops_per_token + head
 
 
 @each_dial

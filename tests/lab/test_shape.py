@@ -11,6 +11,7 @@ SHAPES = [
     DenseShape(width=8, depth=1, hidden=16, context=16),
     DenseShape(width=16, depth=2, hidden=64, context=128),
     DenseShape(width=40, depth=3, hidden=160, context=32),
+    DenseShape(width=16, depth=1, hidden=32, context=32, vocabulary=2048),
 ]
 
 
@@ -23,7 +24,7 @@ def test_flops_against_a_count_by_hand() -> None:
     assert shape.flops_per_token == 6 * 512
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"width {shape.width}")
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"width {shape.width}, {shape.vocabulary} tokens")
 def test_counts_equal_the_real_tensors(shape: DenseShape) -> None:
     pytest.importorskip("torch", reason="the lab trains with PyTorch")
     from kleiber.lab.models.dense import build
@@ -37,7 +38,7 @@ def test_counts_equal_the_real_tensors(shape: DenseShape) -> None:
     assert sum(sizes.values()) == shape.params_total
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"width {shape.width}")
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"width {shape.width}, {shape.vocabulary} tokens")
 def test_counted_flops_equal_what_torch_counts(shape: DenseShape) -> None:
     torch = pytest.importorskip("torch", reason="the lab trains with PyTorch")
     from torch.utils.flop_counter import FlopCounterMode
@@ -47,7 +48,7 @@ def test_counted_flops_equal_what_torch_counts(shape: DenseShape) -> None:
     model = build(shape, seed=0)
     with FlopCounterMode(display=False) as counter:
         model(torch.zeros((1, shape.context), dtype=torch.int64))
-    maps_and_head = 2 * shape.params + 2 * 256 * shape.width
+    maps_and_head = 2 * shape.params + 2 * shape.vocabulary * shape.width
     counted = counter.get_flop_counts()["Global"]
     products = sum(flops for op, flops in counted.items() if "attention" not in str(op))
     assert products == shape.context * maps_and_head
