@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from kleiber.errors import InputError
@@ -27,7 +28,6 @@ class Windows:
         labels: NDArray[np.integer] | None = None,
     ) -> None:
         self._text = text
-        self._labels = text if labels is None else labels
         self._context = context
         self._batch_windows = batch_windows
         self._seed = seed
@@ -40,23 +40,26 @@ class Windows:
                 expected=f"at least {(batch_windows + 1) * context + 1}",
                 remedy="read more text, or lower batch_windows or context",
             )
+        # Views: a step copies its B rows and nothing else.
+        self._windows = sliding_window_view(text, context + 1)
+        self._next = sliding_window_view(text if labels is None else labels, context + 1)[:, 1:]
         self._epoch = -1
         self._starts = np.empty(0, dtype=np.int64)
 
     def batch(self, step: int) -> NDArray[np.int64]:
         """The windows of one step, `(B, T + 1)`."""
-        return self._text[self._index(step)].astype(np.int64)
+        return self._windows[self._start(step)].astype(np.int64)
 
     def targets(self, step: int) -> NDArray[np.int64]:
         """What follows each token of a step's windows, `(B, T)`: the text itself, or the labels where there are any."""
-        return self._labels[self._index(step)[:, 1:]].astype(np.int64)
+        return self._next[self._start(step)].astype(np.int64)
 
-    def _index(self, step: int) -> NDArray[np.int64]:
+    def _start(self, step: int) -> NDArray[np.int64]:
+        """Where each window of a step begins, `(B,)`."""
         epoch, row = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
             self._starts, self._epoch = self._shuffled(epoch), epoch
-        start_B = self._starts[row * self._batch_windows : (row + 1) * self._batch_windows]
-        return start_B[:, None] + np.arange(self._context + 1)
+        return self._starts[row * self._batch_windows : (row + 1) * self._batch_windows]
 
     def _shuffled(self, epoch: int) -> NDArray[np.int64]:
         random = np.random.default_rng([self._seed, epoch])
