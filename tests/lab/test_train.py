@@ -81,7 +81,7 @@ def test_the_rate_warms_up_stays_and_falls_to_zero() -> None:
 
 
 def test_steps_do_not_wait_for_data(corpus: Corpus) -> None:
-    """Of a step of the smallest shipped model, its text takes under 2 % (processor time: other work on the machine has no say)."""
+    """A step of the smallest shipped model spends under 2 % of its processor time on its text."""
     recipe = replace(RECIPE, context=128, batch_windows=8)
     trainer = Trainer(replace(SHAPE, depth=2, hidden=64, context=128), recipe, corpus, seed=0)
     trainer.train_trunk(5)
