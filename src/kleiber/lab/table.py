@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kleiber.errors import InputError
+from kleiber.lab.folder import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,23 +79,36 @@ UNTAUGHT = {"teacher": "", "teacher_loss": None, "temperature": None, "mixture":
 
 
 def table(results_dir: str | Path, *, source: str = "kleiber lab") -> pa.Table:
-    """The finished runs of a results folder, smallest model and budget first.
+    """The finished runs of a results folder as `table_of` gives them."""
+    return table_of(folder_rows(results_dir), source=source, where=str(results_dir))
+
+
+def folder_rows(results_dir: str | Path) -> list[dict[str, Any]]:
+    """The rows of the finished runs of a results folder."""
+    paths = sorted((Path(results_dir) / "runs").glob("[!.]*.json"))
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+
+
+def table_of(rows: Sequence[dict[str, Any]], *, source: str, where: str) -> pa.Table:
+    """Finished runs as a table, smallest model and budget first.
 
     `params` is non-embedding, `flops` is 6 · active params · tokens, `flops_counted` the matrix products counted one by one,
     `loss` held-out nats per byte; where a run had a teacher, `flops` is the student's own and `teacher_flops` what the
-    teacher's training and its forward passes took; the schema's metadata says so under `kleiber.*` keys. Runs on different
-    corpora are refused: their losses cannot be compared.
+    teacher's training and its forward passes took; the schema's metadata says so under `kleiber.*` keys. A run whose loss is no
+    number is left out. Runs on different corpora are refused: their losses cannot be compared.
     """
     import pyarrow as pa
 
-    paths = sorted((Path(results_dir) / "runs").glob("[!.]*.json"))
-    if not paths:
-        raise InputError("no finished run there", expected="runs/*.json", where=str(results_dir))
-    rows = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    rows = [row for row in rows if row["loss"] is not None and math.isfinite(row["loss"])]
+    if not rows:
+        raise InputError("no finished run there", where=where)
     corpora = sorted({row["corpus_sha256"] for row in rows})
     if len(corpora) > 1:
-        raise InputError("the runs were trained on different corpora", found=", ".join(corpora), where=str(results_dir))
-    rows.sort(key=lambda row: (row["params"], row["tokens"], row["seed"]))
+        remedy = "name the ladder whose runs are wanted"
+        raise InputError(
+            "the runs were trained on different corpora", found=", ".join(corpora), where=where, remedy=remedy
+        )
+    rows = sorted(rows, key=lambda row: (row["params"], row["tokens"], row["seed"]))
     columns = {
         **COLUMNS,
         **(TEACHER_COLUMNS if any("teacher" in row for row in rows) else {}),
@@ -115,12 +130,15 @@ def _before_families(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_table(results_dir: str | Path, parquet: str | Path, *, source: str) -> pa.Table:
-    """Assemble the table and write it as Parquet, atomically."""
+    """Assemble the table of a results folder and write it as Parquet, atomically."""
+    runs = table(results_dir, source=source)
+    write(runs, parquet)
+    return runs
+
+
+def write(runs: pa.Table, parquet: str | Path) -> None:
+    """Write a table as Parquet, atomically."""
     import pyarrow.parquet as pq
 
-    path = Path(parquet)
-    runs = table(results_dir, source=source)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    pq.write_table(runs, temporary)
-    temporary.replace(path)
-    return runs
+    with replacing(Path(parquet)) as file:
+        pq.write_table(runs, file)

@@ -24,11 +24,15 @@ NOBODY = {"worker": None, "host": None, "pid": None, "alive_seconds": None}
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One run as the registry knows it. Times are seconds since 1970; `lost` counts the workers that died over it."""
+    """One run as the registry knows it: `config` is what its name is a hash of, `lost` counts the workers that died over it.
+
+    Times are seconds since 1970.
+    """
 
     run: str
     trunk: str
     ladder: str
+    config: dict[str, Any]
     state: str
     reason: str | None
     result: dict[str, Any] | None
@@ -57,11 +61,9 @@ class Registry:
         try:
             with self.database.writing() as connection:
                 now = self.database.clock_seconds(connection)
-                rows = [
-                    {"run": cell.run, "trunk": cell.trunk, "ladder": ladder.name, "state": QUEUED, "lost": 0}
-                    for cell in new
-                ]
-                connection.execute(sa.insert(runs), [{**row, "queued_seconds": now} for row in rows])
+                fixed = {"ladder": ladder.name, "state": QUEUED, "lost": 0, "queued_seconds": now}
+                rows = [{"run": cell.run, "trunk": cell.trunk, "config": cell.facts(), **fixed} for cell in new]
+                connection.execute(sa.insert(runs), rows)
         except IntegrityError:
             # Somebody else has just queued one of them: what is still missing is asked for anew.
             self.enrol(ladder)

@@ -21,6 +21,7 @@ runs = sa.Table(
     sa.Column("run", sa.String(64), primary_key=True),
     sa.Column("trunk", sa.String(128), nullable=False),
     sa.Column("ladder", sa.String(256), nullable=False),
+    sa.Column("config", sa.JSON, nullable=False),
     sa.Column("state", sa.String(16), nullable=False, index=True),
     sa.Column("reason", sa.Text),
     sa.Column("result", sa.JSON(none_as_null=True)),

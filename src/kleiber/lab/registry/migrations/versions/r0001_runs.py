@@ -14,6 +14,7 @@ def upgrade() -> None:
         sa.Column("run", sa.String(64), primary_key=True),
         sa.Column("trunk", sa.String(128), nullable=False),
         sa.Column("ladder", sa.String(256), nullable=False),
+        sa.Column("config", sa.JSON, nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("reason", sa.Text),
         sa.Column("result", sa.JSON),
