@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +16,9 @@ if TYPE_CHECKING:
     from kleiber.lab.status import Status
 
 SCHEMA = "kleiber/lab-status/1"
-Ladder = Annotated[str | None, typer.Argument(metavar="[LADDER.toml]", help="Whose runs; all of --registry if left out.")]
+Ladder = Annotated[
+    str | None, typer.Argument(metavar="[LADDER.toml]", help="Whose runs; all of --registry if left out.")
+]
 
 
 def status(output: Output, ladder: Ladder = None, registry: Registry = None, results: Results = None) -> None:
@@ -40,10 +41,12 @@ def _found(ladder: str | None, url: str | None, results: str | None) -> Status:
 
     folder = results_folder(results, ladder or "ladder.toml")
     if ladder is None:
-        return registry_status(open_registry(url or ""), folder)
+        return registry_status(open_registry(url or "", make=False), folder)
     described = read_ladder(ladder)
     is_there = url is not None or (folder / "registry.sqlite").exists()
-    return ladder_status(described, folder, open_registry(url or registry_url(folder)) if is_there else None)
+    return ladder_status(
+        described, folder, open_registry(url or registry_url(folder), make=False) if is_there else None
+    )
 
 
 def _show(found: Status) -> None:

@@ -26,7 +26,7 @@ ACTIVATION_BYTES = 40 * 4
 
 
 def workers_that_fit(cells: Sequence[Cell]) -> int:
-    """As many as there are cores and trunks (two workers never share one), and as fit in the memory that is free; at least one."""
+    """As many as there are cores and trunks (two workers never share one), and as fit in the free memory; at least one."""
     trunks = len({cell.trunk for cell in cells})
     largest = max(worker_bytes(cell) for cell in cells)
     return max(1, min(_cores(), trunks, free_bytes() // largest))

@@ -34,5 +34,6 @@ def _is_allocation(error: Exception) -> bool:
     """PyTorch says so in a RuntimeError: a class of its own on a GPU, in words on a processor."""
     said = str(error).lower()
     return isinstance(error, RuntimeError) and any(
-        words in said for words in ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
+        words in said
+        for words in ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
     )

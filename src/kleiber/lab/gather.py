@@ -26,5 +26,6 @@ def finished_rows(place: str | None, registry_url: str | None) -> list[dict[str,
     names = [cell.run for cell in read_ladder(place).cells] if place else None
     from kleiber.lab.registry import open_registry
 
-    entries = open_registry(registry_url or usual(Path(place or "").parent / "results")).entries(names)
+    url = registry_url or usual(Path(place or "").parent / "results")
+    entries = open_registry(url, make=False).entries(names)
     return [entry.result for entry in entries if entry.state == "done" and entry.result is not None]

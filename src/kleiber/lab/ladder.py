@@ -1,8 +1,8 @@
 """Run a ladder: any number of workers, killed at any moment, never lose a finished run nor do one twice.
 
-The way the data takes: a TOML file -> its cells, queued in the registry -> workers that take them (`kleiber.lab.worker`), here or
-wherever an executor puts them -> rows, streamed as they arrive. Checkpoints, teachers' weights and a JSON per finished run lie in a
-results folder (`kleiber.lab.folder`), which several machines may share.
+The way the data takes: a TOML file -> its cells, queued in the registry -> workers that take them (`kleiber.lab.worker`), here
+or wherever an executor puts them -> rows, streamed as they arrive. Checkpoints, teachers' weights and a JSON per finished run
+lie in a results folder (`kleiber.lab.folder`), which several machines may share.
 """
 
 from __future__ import annotations

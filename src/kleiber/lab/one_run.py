@@ -1,8 +1,8 @@
 """One run from its configuration to its row: the trunk to the branch point, the decay, the measurement.
 
-The way the data takes: a cell -> the latest checkpoint of its trunk, or a new model -> the trunk to the branch point, checkpoints on the
-way -> the decay -> held-out loss -> a row. The one idea: every step follows from the configuration alone, so that a run that was
-killed at any moment ends on the same bits when it is trained again from what was kept.
+The way the data takes: a cell -> the latest checkpoint of its trunk, or a new model -> the trunk to the branch point, with
+checkpoints on the way -> the decay -> held-out loss -> a row. The one idea: every step follows from the configuration alone, so
+that a run that was killed at any moment ends on the same bits when it is trained again from what was kept.
 """
 
 from __future__ import annotations

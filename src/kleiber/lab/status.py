@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kleiber.lab.cell import Cell
 from kleiber.lab.description import Ladder
 from kleiber.lab.folder import finished
 
@@ -84,7 +83,11 @@ def _entry(entry: Entry, results: Path) -> RunStatus:
     from kleiber.lab.registry.worker import is_gone
 
     reason = entry.reason
-    if entry.state == "running" and entry.host == socket.gethostname() and is_gone(results / "claims", entry.worker or ""):
+    if (
+        entry.state == "running"
+        and entry.host == socket.gethostname()
+        and is_gone(results / "claims", entry.worker or "")
+    ):
         reason = "its worker is gone: the next `lab run` takes it back"
     return _of(
         entry.run,

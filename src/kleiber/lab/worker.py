@@ -10,6 +10,7 @@ import math
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ PATIENCE_SECONDS = (1.0, 2.0, 4.0, 8.0)
 def work(ladder: Ladder, results: Path, registry: Registry) -> Iterator[dict[str, Any]]:
     """Take runs one after the other until every run is done or failed; yield what this process trained."""
     from kleiber.lab.registry.claims import give_back, take, take_back
+    from kleiber.lab.registry.database import RegistryError
     from kleiber.lab.registry.worker import at_work
 
     make_folders(results)
@@ -48,7 +50,9 @@ def work(ladder: Ladder, results: Path, registry: Registry) -> Iterator[dict[str
                 try:
                     row = _attempt(cell, ladder, corpus, results, registry, worker)
                 except BaseException:
-                    _quietly(give_back, registry, worker)
+                    # A registry that does not answer will find out that the worker is gone.
+                    with suppress(RegistryError):
+                        give_back(registry, worker)
                     raise
                 if row is not None:
                     yield row
@@ -105,9 +109,7 @@ def _attempt(
     try:
         with beating(registry, worker), one_quick_thread():
             keep = cell.run in ladder.teachers
-            row = train_cell(
-                cell, corpus, results, hardware=ladder.hardware, keep=keep, teacher_loss=teacher_loss
-            )
+            row = train_cell(cell, corpus, results, hardware=ladder.hardware, keep=keep, teacher_loss=teacher_loss)
     except Exception as error:
         why = reason(error)
         if why is None or os.environ.get("KLEIBER_DEBUG") == "1":
@@ -126,14 +128,16 @@ def _finish(row: dict[str, Any], results: Path, registry: Registry) -> None:
     """Enter a finished run, which lies on disk already: if the registry stays silent, that is said and nothing is lost."""
     from kleiber.lab.registry.database import RegistryError
 
-    for patience_seconds in (*PATIENCE_SECONDS, None):
-        try:
-            return registry.finish(row)
-        except RegistryError as error:
-            if patience_seconds is None:
-                kept = results / "runs" / f"{row['run']}.json"
-                raise RegistryError(f"{error}. The finished run is kept in {kept}; the same call enters it") from error
-            time.sleep(patience_seconds)
+    for patience_seconds in PATIENCE_SECONDS:
+        with suppress(RegistryError):
+            registry.finish(row)
+            return
+        time.sleep(patience_seconds)
+    try:
+        registry.finish(row)
+    except RegistryError as error:
+        kept = results / "runs" / f"{row['run']}.json"
+        raise RegistryError(f"{error}. The finished run is kept in {kept}; the same call enters it") from error
 
 
 def _teacher_loss(cell: Cell, registry: Registry) -> float | None:
@@ -147,13 +151,3 @@ def _teacher_loss(cell: Cell, registry: Registry) -> float | None:
 def _with_nulls(row: dict[str, Any]) -> dict[str, Any]:
     """JSON has no NaN, and PostgreSQL takes none."""
     return {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in row.items()}
-
-
-def _quietly(give_back: Any, registry: Registry, worker: Worker) -> None:
-    """Give back what is held; a registry that does not answer finds out by itself that the worker is gone."""
-    from kleiber.lab.registry.database import RegistryError
-
-    try:
-        give_back(registry, worker)
-    except RegistryError:
-        pass

@@ -21,7 +21,7 @@ T = TypeVar("T")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-class ProcessLost(RuntimeError):
+class ProcessLost(RuntimeError):  # noqa: N818 - what happened
     """A job's process ended without an answer: it was killed, or the system took it down for its memory."""
 
 

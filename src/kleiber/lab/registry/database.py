@@ -1,9 +1,9 @@
 """A URL -> a database with today's schema, and its transactions.
 
-The way the data takes: a URL -> an engine -> missing migrations run -> `reading()` and `writing()`. The one idea: every question is
-a connection and a transaction of its own, so that nothing is held open while a run trains for hours, and a server that was
-restarted in between is no fault. A transaction that writes has the database to itself on SQLite (`BEGIN IMMEDIATE`); on
-PostgreSQL it locks the rows that it reads.
+The way the data takes: a URL -> an engine -> missing migrations run -> `reading()` and `writing()`. The one idea: every
+question is a connection and a transaction of its own, so that nothing is held open while a run trains for hours, and a server
+that was restarted in between is no fault. A transaction that writes has the database to itself on SQLite (`BEGIN IMMEDIATE`);
+on PostgreSQL it locks the rows that it is about to change.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from kleiber.errors import InputError, KleiberError
@@ -31,11 +32,16 @@ class RegistryError(KleiberError):
 class Database:
     """A registry's database, opened by URL and brought up to date."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, make: bool = True) -> None:
         self._engine = _engine(url)
         self.name = self._engine.url.render_as_string(hide_password=True)
         self.is_sqlite = self._engine.dialect.name == "sqlite"
-        if not self._is_current():
+        # Looked for first: SQLite makes a file by opening it.
+        is_there = not self.is_sqlite or Path(self._engine.url.database or "").exists()
+        revision = self._revision() if make or is_there else None
+        if revision is None and not make:
+            raise InputError("there is no registry", where=self.name, remedy="`kleiber lab run` makes one")
+        if revision != _head():
             self._upgrade()
 
     @contextmanager
@@ -66,13 +72,11 @@ class Database:
             what = str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
             raise RegistryError(f"the registry {self.name} does not answer: {what}") from error
 
-    def _is_current(self) -> bool:
+    def _revision(self) -> str | None:
         from alembic.migration import MigrationContext
-        from alembic.script import ScriptDirectory
 
-        head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
         with self.reading() as connection:
-            return MigrationContext.configure(connection).get_current_revision() == head
+            return MigrationContext.configure(connection).get_current_revision()
 
     def _upgrade(self) -> None:
         """Run what is missing in one transaction; whoever comes second waits, and finds it done."""
@@ -104,6 +108,12 @@ def alembic_config(connection: sa.Connection) -> Any:
     return config
 
 
+def _head() -> str | None:
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+
 def _engine(url: str) -> sa.Engine:
     try:
         parsed = sa.make_url(url)
@@ -113,7 +123,7 @@ def _engine(url: str) -> sa.Engine:
             raise ArgumentError(parsed.drivername)
         is_sqlite = parsed.get_backend_name() == "sqlite"
         options = {"timeout": LOCK_SECONDS} if is_sqlite else {"connect_timeout": 10}
-        engine = sa.create_engine(parsed, poolclass=sa.NullPool, connect_args=options)
+        engine = sa.create_engine(parsed, poolclass=sa.pool.NullPool, connect_args=options)
     except (ArgumentError, NoSuchModuleError) as error:
         raise InputError(
             "this is no registry",
@@ -126,8 +136,8 @@ def _engine(url: str) -> sa.Engine:
             f"this registry needs {error.name}, which is not installed", remedy="pip install 'kleiber[postgres]'"
         ) from error
     if is_sqlite:
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-        sa.event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 

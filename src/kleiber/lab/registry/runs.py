@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from kleiber.lab.registry.database import Database
-from kleiber.lab.registry.schema import DONE, FAILED, QUEUED, runs
+from kleiber.lab.registry.schema import DONE, FAILED, QUEUED, RUNNING, runs
 
 if TYPE_CHECKING:
     from kleiber.lab.description import Ladder
@@ -100,7 +100,7 @@ class Registry:
             )
 
     def begin_again(self, names: Sequence[str], *, failed: bool) -> None:
-        """A new call, a new chance: forget how many workers the queued runs have cost; queue the failed ones too if asked."""
+        """A new call, a new chance: forget how many workers the runs have cost; queue the failed ones too if asked."""
         mine = runs.c.run.in_(list(names))
         with self.database.writing() as connection:
             if failed:
@@ -109,12 +109,13 @@ class Registry:
                     .where(mine, runs.c.state == FAILED)
                     .values(**NOBODY, state=QUEUED, reason=None, result=None, ended_seconds=None)
                 )
-            connection.execute(sa.update(runs).where(mine, runs.c.state == QUEUED).values(lost=0))
+            connection.execute(sa.update(runs).where(mine, runs.c.state.in_((QUEUED, RUNNING))).values(lost=0))
 
 
-def open_registry(url: str) -> Registry:
-    """The registry at a URL, made or brought up to date: `sqlite:///FILE` or `postgresql+psycopg://USER@HOST/NAME`.
+def open_registry(url: str, *, make: bool = True) -> Registry:
+    """The registry at a URL, brought up to date: `sqlite:///FILE` or `postgresql+psycopg://USER@HOST/NAME`.
 
-    Raises `InputError` for a URL that is none and for a registry of a newer version, `RegistryError` where it does not answer.
+    One that is not there yet is made, unless `make` is False. Raises `InputError` for a URL that is none, a registry of a newer
+    version and one that is not there, `RegistryError` where it does not answer.
     """
-    return Registry(Database(url))
+    return Registry(Database(url, make=make))

@@ -1,7 +1,7 @@
 """Who trains, and how others on the same machine see at once that a worker is gone.
 
-The one idea: a worker holds a lock of the operating system on a file of its own for as long as it lives. However it ends, the lock
-ends with it, so whoever can take the lock knows. Workers on other machines are known by their heartbeat alone (`claims`).
+The one idea: a worker holds a lock of the operating system on a file of its own for as long as it lives. However it ends, the
+lock ends with it, so whoever can take the lock knows. Workers on other machines are known by their heartbeat alone (`claims`).
 """
 
 from __future__ import annotations
