@@ -105,6 +105,10 @@ def _attempt(
     """Train a run that is this worker's; `None` where it failed."""
     from kleiber.lab.registry.claims import beating
 
+    # Its last holder was killed after it had written the run down and before the registry heard of it.
+    if (kept := finished(results, cell)) is not None:
+        _finish(_with_nulls(kept), results, registry)
+        return kept
     teacher_loss = _teacher_loss(cell, registry)
     try:
         with beating(registry, worker), one_quick_thread():
