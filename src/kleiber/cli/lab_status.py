@@ -61,8 +61,9 @@ def _show(found: Status) -> None:
     if rows:
         screen.table(("run", "family", "width", "tokens", "seed", "state", "loss"), rows)
     for run in found.runs:
-        if run.reason:
-            screen.hang(f"  {run.run}", f"{run.state}: {run.reason}", at=16)
+        holder = f"process {run.pid} on {run.host}" if run.state == "running" else None
+        if why := run.reason or holder:
+            screen.hang(f"  {run.run}", f"{run.state}: {why}", at=16)
 
 
 COMMAND = Command(group="lab", name="status", title="Say how each run of a ladder stands.", run=status, schema=SCHEMA)

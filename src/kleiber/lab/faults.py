@@ -1,7 +1,7 @@
 """What can go wrong while a run trains, and whose fault it is.
 
 The one idea: a fault of the run (it diverged, it does not fit in memory, its settings make no sense) fails the run, and the sweep
-goes on; a fault of the machine (a full disk) stops the worker, and the run waits for a better one.
+goes on; a fault of the machine (a full disk, a missing package) stops the worker, and the run waits for a better one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Diverged(KleiberError):  # noqa: N818 - what happened to the run, not to t
 
 def reason(error: Exception) -> str | None:
     """Why a run fails by this error, in a sentence of one line; `None` where the run is not to blame."""
-    if isinstance(error, OSError):
+    if isinstance(error, (OSError, ImportError)):
         return None
     said = str(error).strip().splitlines()
     what = said[0] if said else ""

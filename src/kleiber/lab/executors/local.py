@@ -34,7 +34,7 @@ class LocalExecutor(Executor):
         self._free = threading.Semaphore(workers)
         self._processes: list[BaseProcess] = []
         self._threads: list[threading.Thread] = []
-        self._open = True
+        self._open, self._cancelled = True, False
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Run `fn(*args)` in a process of its own; the future has its answer, its exception, or `ProcessLost`."""
@@ -47,9 +47,10 @@ class LocalExecutor(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more jobs; with `cancel_futures` end those that run."""
+        """Take no more jobs; with `cancel_futures` end those that run and forget those that wait."""
         self._open = False
         if cancel_futures:
+            self._cancelled = True
             for process in self._processes:
                 process.terminate()
         if wait:
@@ -58,14 +59,17 @@ class LocalExecutor(Executor):
 
     def _see_through(self, future: Future[Any], fn: Callable[..., Any], args: Any, kwargs: Any) -> None:
         with self._free:
-            if not (self._open and future.set_running_or_notify_cancel()):
+            if self._cancelled:
                 future.cancel()
+            if not future.set_running_or_notify_cancel():
                 return
             ours, theirs = self._context.Pipe(duplex=False)
             process = self._context.Process(target=_answer, args=(theirs, fn, args, kwargs))
-            self._processes.append(process)
             process.start()
             theirs.close()
+            self._processes.append(process)
+            if self._cancelled:  # in the same moment
+                process.terminate()
             try:
                 kind, answer = ours.recv()
             except Exception:  # nothing came, or nothing that can be read
