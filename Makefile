@@ -98,7 +98,7 @@ $(VENV)/.dev: $(VENV)/.kleiber
 
 $(VENV)/.lab: $(VENV)/.kleiber
 	@echo "Installing PyTorch for the lab (a large download; LAB=0 does without) ..."
-	@$(INSTALL) --editable '.[lab]'
+	@$(INSTALL) --editable '.[lab,postgres]'
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.kleiber

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.lab.postgres import Server, server
 
 WORDS = ["the", "of", "and", "congress", "states", "united", "government", "people", "nation", "union", "peace", "law"]
 
@@ -59,3 +61,19 @@ def ladder_toml(tmp_path: Path, ladder_text: str) -> Path:
     path = tmp_path / "ladder.toml"
     path.write_text(ladder_text)
     return path
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """A PostgreSQL server from Debian's packages."""
+    with server() as found:
+        yield found
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def registry_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty registry, once on SQLite and once on PostgreSQL."""
+    pytest.importorskip("sqlalchemy", reason="the registry needs SQLAlchemy")
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'a registry.sqlite'}"
+    return request.getfixturevalue("postgres_server").new_database()

@@ -323,5 +323,6 @@ def test_a_run_finished_before_anyone_learnt_from_it_can_teach(ladder_toml: Path
     weights = np.load(kept)["weights"]
     kept.unlink()
     (tmp_path / "runs" / f"{student}.json").unlink()
+    (tmp_path / "registry.sqlite").unlink()
     assert {row["run"]: row["loss"] for row in run(path, tmp_path)} == whole
     assert np.array_equal(np.load(kept)["weights"], weights)

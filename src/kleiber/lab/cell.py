@@ -82,7 +82,7 @@ class Cell:
     @property
     def run(self) -> str:
         """Name of the run: a hash of everything that decides its loss."""
-        return _digest({**self._trunk_facts(), "tokens": self.tokens})
+        return _digest(self.facts())
 
     @property
     def trunk(self) -> str:
@@ -108,6 +108,10 @@ class Cell:
         affordable = (self.flops + self.teacher_flops) / self.shape.flops_per_token
         tokens = self.recipe.steps(round(affordable)) * self.recipe.batch_tokens
         return alone, replace(alone, tokens=tokens)
+
+    def facts(self) -> dict[str, Any]:
+        """Everything that decides the run's loss: its configuration, as JSON."""
+        return {**self._trunk_facts(), "tokens": self.tokens}
 
     def _trunk_facts(self) -> dict[str, Any]:
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -13,14 +14,19 @@ from kleiber.lab.tokenizer import BYTES
 from kleiber.quantity import show
 
 
-def text_columns(corpus: Corpus, held: HeldOut) -> dict[str, Any]:
-    """What a token is, and the loss in a unit that does not depend on it."""
+def text_columns(corpus: Corpus, held: HeldOut | None) -> dict[str, Any]:
+    """What a token is, and the loss in a unit that does not depend on it, if the run came to one."""
     return {
         "tokenizer": corpus.tokenizer.column if corpus.tokenizer else BYTES,
-        "bytes_per_token": held.bytes_per_token,
-        "loss_bits_per_byte": held.bits_per_byte,
-        "loss_bits_per_byte_se": held.bits_per_byte_se,
+        "bytes_per_token": held.bytes_per_token if held else None,
+        "loss_bits_per_byte": held.bits_per_byte if held else None,
+        "loss_bits_per_byte_se": known(held.bits_per_byte_se) if held else None,
     }
+
+
+def known(error: float) -> float | None:
+    """A standard error, or None where there is none: a single held-out document tells nothing of the spread."""
+    return error if math.isfinite(error) else None
 
 
 def data_columns(cell: Cell) -> dict[str, Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kleiber.errors import InputError
+from kleiber.lab.folder import replacing
 from kleiber.lab.tokenizer import BYTES
 
 if TYPE_CHECKING:
@@ -83,23 +84,36 @@ UNTAUGHT = {"teacher": "", "teacher_loss": None, "temperature": None, "mixture":
 
 
 def table(results_dir: str | Path, *, source: str = "kleiber lab") -> pa.Table:
-    """The finished runs of a results folder, smallest model and budget first.
+    """The finished runs of a results folder as `table_of` gives them."""
+    return table_of(folder_rows(results_dir), source=source, where=str(results_dir))
+
+
+def folder_rows(results_dir: str | Path) -> list[dict[str, Any]]:
+    """The rows of the finished runs of a results folder."""
+    paths = sorted((Path(results_dir) / "runs").glob("[!.]*.json"))
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+
+
+def table_of(rows: Sequence[dict[str, Any]], *, source: str, where: str) -> pa.Table:
+    """Finished runs as a table, smallest model and budget first.
 
     `params` is non-embedding, `flops` is 6 · active params · tokens, `flops_counted` the matrix products counted one by one,
     `loss` held-out nats per token, which is a byte unless the ladder has a tokenizer, `loss_bits_per_byte` the same whatever
     a token is; where a run had a teacher, `flops` is the student's own and `teacher_flops` what the
-    teacher's training and its forward passes took; the schema's metadata says so under `kleiber.*` keys. Runs on different
-    corpora or by different tokenizers are refused: their losses cannot be compared.
+    teacher's training and its forward passes took; the schema's metadata says so under `kleiber.*` keys. A run whose loss
+    is no number is left out. Runs on different corpora or by different tokenizers are refused: their losses cannot be compared.
     """
     import pyarrow as pa
 
-    paths = sorted((Path(results_dir) / "runs").glob("[!.]*.json"))
-    if not paths:
-        raise InputError("no finished run there", expected="runs/*.json", where=str(results_dir))
-    rows = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    rows = [row for row in rows if row["loss"] is not None and math.isfinite(row["loss"])]
+    if not rows:
+        raise InputError("no finished run there", where=where)
     corpora = sorted({row["corpus_sha256"] for row in rows})
     if len(corpora) > 1:
-        raise InputError("the runs were trained on different corpora", found=", ".join(corpora), where=str(results_dir))
+        remedy = "name the ladder whose runs are wanted"
+        raise InputError(
+            "the runs were trained on different corpora", found=", ".join(corpora), where=where, remedy=remedy
+        )
     tokenizers = sorted({row.get("tokenizer", BYTES) for row in rows})
     if len(tokenizers) > 1:
         raise InputError(
@@ -107,10 +121,10 @@ def table(results_dir: str | Path, *, source: str = "kleiber lab") -> pa.Table:
             found=", ".join(tokenizers),
             expected="one",
             remedy="keep each tokenizer's runs in a results folder of their own; `loss_bits_per_byte` compares the tables",
-            where=str(results_dir),
+            where=where,
         )
     unit = "nats_per_byte" if tokenizers == [BYTES] else "nats_per_token"
-    rows.sort(key=lambda row: (row["params"], row["tokens"], row["seed"]))
+    rows = sorted(rows, key=lambda row: (row["params"], row["tokens"], row["seed"]))
     columns = {
         **COLUMNS,
         **(TEACHER_COLUMNS if any("teacher" in row for row in rows) else {}),
@@ -140,18 +154,22 @@ def _before_families(row: dict[str, Any]) -> dict[str, Any]:
 
 def _of_bytes(row: dict[str, Any]) -> dict[str, Any]:
     """What a run written down when all tokens were bytes did not say."""
-    bits, bits_se = row["loss"] / math.log(2), row["loss_se"] / math.log(2)
+    bits = row["loss"] / math.log(2)
+    bits_se = None if row["loss_se"] is None else row["loss_se"] / math.log(2)
     said = {"tokenizer": BYTES, "bytes_per_token": 1.0}
     return {**said, "loss_bits_per_byte": bits, "loss_bits_per_byte_se": bits_se}
 
 
 def write_table(results_dir: str | Path, parquet: str | Path, *, source: str) -> pa.Table:
-    """Assemble the table and write it as Parquet, atomically."""
+    """Assemble the table of a results folder and write it as Parquet, atomically."""
+    runs = table(results_dir, source=source)
+    write(runs, parquet)
+    return runs
+
+
+def write(runs: pa.Table, parquet: str | Path) -> None:
+    """Write a table as Parquet, atomically."""
     import pyarrow.parquet as pq
 
-    path = Path(parquet)
-    runs = table(results_dir, source=source)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    pq.write_table(runs, temporary)
-    temporary.replace(path)
-    return runs
+    with replacing(Path(parquet)) as file:
+        pq.write_table(runs, file)

@@ -7,7 +7,6 @@ of one learning rate lie side by side: the optimiser sees one stretch of the vec
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,8 @@ from torch.nn import functional
 from kleiber.errors import InputError
 from kleiber.lab.corpus import Corpus
 from kleiber.lab.dial import Shape
+from kleiber.lab.faults import Diverged
+from kleiber.lab.folder import replacing
 from kleiber.lab.held_out import HeldOut
 from kleiber.lab.models import build
 from kleiber.lab.models.experts import Experts, max_violation
@@ -31,6 +32,9 @@ from kleiber.lab.windows import Windows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+STEPS_BETWEEN_LOOKS = 64
+"""A loss that is no number stays one, so that a look now and then finds it; on a GPU every look waits for the device."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +52,7 @@ class State:
 
     def save(self, path: Path) -> None:
         """Write atomically: a kill leaves the old file or the new one, never half of one."""
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        with temporary.open("wb") as file:
+        with replacing(path) as file:
             np.savez(
                 file,
                 weights=self.weights_P,
@@ -58,9 +61,6 @@ class State:
                 kept=self.kept_Q,
                 step=self.step,
             )
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
 
     @staticmethod
     def load(path: Path) -> State:
@@ -192,6 +192,8 @@ class Trainer:
         batch_BT = torch.from_numpy(self.windows.batch(self.step)).to(self.device)
         target_BT = torch.from_numpy(self.windows.targets(self.step)).to(self.device)
         loss = self._lesson(batch_BT[:, :-1], target_BT)
+        if self.step % STEPS_BETWEEN_LOOKS == 0 and not torch.isfinite(loss):
+            raise Diverged(self.step)
         for layer in self._experts:
             if layer.setting.balance == "loss":
                 loss = loss + layer.penalty

@@ -1,0 +1,126 @@
+"""One run from its configuration to its row: the trunk to the branch point, the decay, the measurement.
+
+The way the data takes: a cell -> the latest checkpoint of its trunk, or a new model -> the trunk to the branch point, with
+checkpoints on the way -> the decay -> held-out loss -> a row. The one idea: every step follows from the configuration alone, so
+that a run that was killed at any moment ends on the same bits when it is trained again from what was kept.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kleiber.lab.cell import Cell
+from kleiber.lab.corpus import Corpus
+from kleiber.lab.corruption import spoil
+from kleiber.lab.faults import Diverged
+from kleiber.lab.folder import write_json
+from kleiber.lab.row import row_of
+
+if TYPE_CHECKING:
+    from kleiber.lab.teacher import Teacher
+    from kleiber.lab.train import Trainer
+
+
+def train_cell(
+    cell: Cell,
+    corpus: Corpus,
+    results: Path,
+    *,
+    hardware: str,
+    keep: bool = False,
+    teacher_loss: float | None = None,
+) -> dict[str, Any]:
+    """Bring the cell's trunk to its branch point, decay, measure, write the finished run down; `keep` its weights to teach.
+
+    `teacher_loss` is what a student's row says of its teacher. Raises `Diverged` where the loss is no longer a number.
+    """
+    began = time.perf_counter()
+    trainer, seconds_before = _trained(cell, corpus, results, began)
+    held = trainer.held_out()
+    if not math.isfinite(held.loss):
+        raise Diverged(trainer.step)
+    row = row_of(
+        cell,
+        corpus,
+        trainer.corpus,
+        held=held,
+        max_violation=trainer.max_violation(),
+        teacher_loss=teacher_loss,
+    )
+    # Last: the lines it reads again would count among those that the experts' load is measured on.
+    if (answers := trainer.answer_loss()) is not None:
+        row["answer_loss"] = answers
+    row["wall_seconds"] = round(seconds_before + time.perf_counter() - began, 1)
+    row["hardware"] = hardware
+    # The weights first: a finished run that should teach could not without them.
+    if keep:
+        trainer.state().save(results / "teachers" / f"{cell.run}.npz")
+    write_json(results / "runs" / f"{cell.run}.json", row)
+    return row
+
+
+def _trained(cell: Cell, corpus: Corpus, results: Path, began: float) -> tuple[Trainer, float]:
+    """The cell's model at its end, and the seconds spent on it before `began`."""
+    from kleiber.lab.train import State, Trainer
+
+    teacher = _teacher(cell, corpus, results)
+    spoilt = spoil(corpus, cell.data)
+    trainer = Trainer(cell.shape, cell.recipe, spoilt, seed=cell.seed, teacher=teacher)
+    branch_step = cell.recipe.branch_step(cell.tokens)
+    seconds_before = 0.0
+    checkpoint = _latest_checkpoint(results / "trunks" / cell.trunk, branch_step)
+    if checkpoint is not None:
+        trainer.restore(State.load(checkpoint))
+        seconds_before = json.loads(checkpoint.with_suffix(".json").read_text())["wall_seconds"]
+    if trainer.step < branch_step:
+        _train_trunk(trainer, branch_step, results / "trunks" / cell.trunk, seconds_before, began)
+    trainer.train_branch(cell.tokens)
+    return trainer, seconds_before
+
+
+def _teacher(cell: Cell, corpus: Corpus, results: Path) -> Teacher | None:
+    """Whom the cell learns from; nobody where the mixture leaves a teacher no say."""
+    from kleiber.lab.teacher import Teacher
+    from kleiber.lab.train import State, Trainer
+
+    taught = cell.distillation
+    if taught is None or taught.mixture == 0:
+        return None
+    source = taught.teacher
+    path = results / "teachers" / f"{source.run}.npz"
+    if not path.exists():
+        # It was finished before anyone wanted to learn from it: only its decay is trained again, from the trunk's checkpoint.
+        _trained(source, corpus, results, time.perf_counter())[0].state().save(path)
+    trainer = Trainer(source.shape, replace(source.recipe, compile=False), spoil(corpus, source.data), seed=source.seed)
+    trainer.restore(State.load(path))
+    model = trainer.model.eval().requires_grad_(False)
+    return Teacher(model=model, temperature=taught.temperature, mixture=taught.mixture)
+
+
+def _train_trunk(trainer: Trainer, branch_step: int, folder: Path, seconds_before: float, began: float) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    steps_between = max(1, 2_000_000 // trainer.recipe.batch_tokens)
+    while trainer.step < branch_step:
+        trainer.train_trunk(min(branch_step, trainer.step + steps_between))
+        state = trainer.state()
+        # What is no number any more is not kept: every run of this trunk would go on from it.
+        if not np.isfinite(state.weights_P).all():
+            raise Diverged(trainer.step)
+        wall_seconds = seconds_before + time.perf_counter() - began
+        path = folder / f"{trainer.step}.npz"
+        # The clock first: a checkpoint without it could not be taken up again.
+        write_json(path.with_suffix(".json"), {"wall_seconds": wall_seconds})
+        state.save(path)
+
+
+def _latest_checkpoint(folder: Path, until_step: int) -> Path | None:
+    steps = [int(path.stem) for path in folder.glob("[0-9]*.npz")] if folder.is_dir() else []
+    usable = [step for step in steps if step <= until_step]
+    return folder / f"{max(usable)}.npz" if usable else None
