@@ -45,38 +45,46 @@ def _in_blocks(query_BHKT: Tensor, key_BHKT: Tensor, value_BHKT: Tensor) -> Tens
     if sharing > 1:
         key_BHKT, value_BHKT = (part.repeat_interleave(sharing, dim=1) for part in (key_BHKT, value_BHKT))
     query_NKT = query_BHKT.flatten(0, 1) / math.sqrt(width)
-    key_NKT, value_NKT = key_BHKT.flatten(0, 1), value_BHKT.flatten(0, 1)
-    block = max(LEAST_BLOCK, -(-context // BLOCKS))
-    out = []
-    for begin in range(0, context, block):
-        end = min(begin + block, context)
-        out.append(_Block.apply(query_NKT[..., begin:end], key_NKT[..., :end], value_NKT[..., :end])[0])
-    return torch.cat(out, dim=-1).view_as(query_BHKT)
+    return _Blocks.apply(query_NKT, key_BHKT.flatten(0, 1), value_BHKT.flatten(0, 1))[0].view_as(query_BHKT)
 
 
-class _Block(torch.autograd.Function):
-    """The last S queries of T keys; the queries are scaled already."""
+class _Blocks(torch.autograd.Function):
+    """Attention and its gradient block by block; the queries are scaled already."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(query_NKS: Tensor, key_NKT: Tensor, value_NKT: Tensor) -> tuple[Tensor, Tensor]:
-        queries, keys = query_NKS.shape[-1], key_NKT.shape[-1]
-        later_ST = torch.full((queries, keys), -math.inf, device=key_NKT.device).triu(keys - queries + 1)
-        weight_NST = torch.baddbmm(later_ST, query_NKS.mT, key_NKT).softmax(dim=-1)
-        return value_NKT @ weight_NST.mT, weight_NST
+    def forward(query_NKT: Tensor, key_NKT: Tensor, value_NKT: Tensor) -> tuple[Tensor, ...]:
+        out_NKT, weights = torch.empty_like(query_NKT), []
+        for begin, end in _blocks(query_NKT.shape[-1]):
+            later_ST = torch.full((end - begin, end), -math.inf, device=key_NKT.device).triu(begin + 1)
+            weight_NST = torch.baddbmm(later_ST, query_NKT[..., begin:end].mT, key_NKT[..., :end]).softmax(dim=-1)
+            out_NKT[..., begin:end] = value_NKT[..., :end] @ weight_NST.mT
+            weights.append(weight_NST)
+        return out_NKT, *weights
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, Tensor]) -> None:
-        out_NKS, weight_NST = output
-        ctx.mark_non_differentiable(weight_NST)
-        ctx.save_for_backward(*inputs, out_NKS, weight_NST)
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
+        ctx.mark_non_differentiable(*output[1:])
+        ctx.save_for_backward(*inputs, *output)
 
     @staticmethod
-    def backward(ctx: Any, slope_NKS: Tensor, _: Tensor) -> tuple[Tensor, ...]:
-        query_NKS, key_NKT, value_NKT, out_NKS, weight_NST = ctx.saved_tensors
-        slope_NKS = slope_NKS.contiguous()
-        # The slope of the logits: weight x (slope' value - slope' out), made in place of the first product.
-        logit_NST = slope_NKS.mT @ value_NKT
-        logit_NST.sub_((slope_NKS * out_NKS).sum(dim=-2).unsqueeze(-1)).mul_(weight_NST)
-        return key_NKT @ logit_NST.mT, query_NKS @ logit_NST, slope_NKS @ weight_NST
+    def backward(ctx: Any, slope_NKT: Tensor, *_: Tensor) -> tuple[Tensor, ...]:
+        query_NKT, key_NKT, value_NKT, out_NKT, *weights = ctx.saved_tensors
+        mean_NT = (slope_NKT * out_NKT).sum(dim=-2)
+        to_query_NKT = torch.empty_like(query_NKT)
+        to_key_NKT, to_value_NKT = torch.zeros_like(key_NKT), torch.zeros_like(value_NKT)
+        for (begin, end), weight_NST in zip(_blocks(query_NKT.shape[-1]), weights, strict=True):
+            slope_NKS = slope_NKT[..., begin:end]
+            # The slope of the logits: weight x (slope' value - its mean under the weights), made in place of the product.
+            logit_NST = slope_NKS.mT @ value_NKT[..., :end]
+            logit_NST.sub_(mean_NT[..., begin:end, None]).mul_(weight_NST)
+            to_query_NKT[..., begin:end] = key_NKT[..., :end] @ logit_NST.mT
+            to_key_NKT[..., :end] += query_NKT[..., begin:end] @ logit_NST
+            to_value_NKT[..., :end] += slope_NKS @ weight_NST
+        return to_query_NKT, to_key_NKT, to_value_NKT
+
+
+def _blocks(context: int) -> list[tuple[int, int]]:
+    block = max(LEAST_BLOCK, -(-context // BLOCKS))
+    return [(begin, min(begin + block, context)) for begin in range(0, context, block)]
