@@ -75,7 +75,7 @@ class _Blocks(torch.autograd.Function):
         to_query_NKT = torch.empty_like(query_NKT)
         to_key_NKT, to_value_NKT = torch.zeros_like(key_NKT), torch.zeros_like(value_NKT)
         for (begin, end), weight_NST in zip(_blocks(query_NKT.shape[-1]), weights, strict=True):
-            slope_NKS = slope_NKT[..., begin:end]
+            slope_NKS = slope_NKT[..., begin:end].contiguous()
             # The slope of the logits: weight x (slope' value - its mean under the weights), made in place of the product.
             logit_NST = slope_NKS.mT @ value_NKT[..., :end]
             logit_NST.sub_(mean_NT[..., begin:end, None]).mul_(weight_NST)
