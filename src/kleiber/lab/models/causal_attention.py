@@ -1,12 +1,11 @@
 """Causal attention over narrow heads, as quick as a processor allows.
 
-One idea: with heads 8 wide a product is quick only where its long side is that of the window. So heads lie channels first, `(K, T)`;
-all six products of a step are then `(K, T) @ (T, T)` or `(T, K) @ (K, T)`, three times as quick as `(T, T) @ (T, K)`. Queries
-come in four blocks, none of which looks at keys behind its end: three eighths of the square are never computed. Beyond
+One idea: with heads 8 wide a product is quick only where its long side is that of the window. So heads lie channels first,
+`(K, T)`; all six products of a step are then `(K, T) @ (T, T)` or `(T, K) @ (K, T)`, three times as quick as `(T, T) @ (T, K)`.
+Queries come in four blocks, none of which looks at keys behind its end: three eighths of the square are never computed. Beyond
 `LONGEST` bytes, where the weights of all pairs would crowd the memory, and on other devices, PyTorch's own kernel takes over.
 
-Forward and backward against that kernel, one core, 16 windows: 1.8 times as quick with 4 heads over 128 bytes, 1.9 over 256, 1.8
-over 512; 1.5 with 23 heads over 128 (`benchmarks/lab_attention.py`).
+MEASURED
 
 Source of the backward pass: Dao et al. 2022, arXiv:2205.14135, appendix B.2, without its tiles.
 
@@ -27,7 +26,10 @@ BLOCKS, LEAST_BLOCK = 4, 32
 
 
 def attend(query_BHKT: Tensor, key_BHKT: Tensor, value_BHKT: Tensor) -> Tensor:
-    """softmax(query' key / sqrt(K), keys up to the query's own place) value, `(B, H, K, T)`; keys may have fewer heads, each for several queries."""
+    """softmax(query' key / sqrt(K)) value, keys up to the query's own place, `(B, H, K, T)`.
+
+    Keys and values may have fewer heads, each serving several queries.
+    """
     narrow = query_BHKT.device.type == "cpu" and query_BHKT.shape[-1] <= LONGEST
     return (_in_blocks if narrow else _by_kernel)(query_BHKT, key_BHKT, value_BHKT)
 
@@ -40,11 +42,10 @@ def _by_kernel(query_BHKT: Tensor, key_BHKT: Tensor, value_BHKT: Tensor) -> Tens
 
 
 def _in_blocks(query_BHKT: Tensor, key_BHKT: Tensor, value_BHKT: Tensor) -> Tensor:
-    width, context = query_BHKT.shape[-2:]
     sharing = query_BHKT.shape[1] // key_BHKT.shape[1]
     if sharing > 1:
         key_BHKT, value_BHKT = (part.repeat_interleave(sharing, dim=1) for part in (key_BHKT, value_BHKT))
-    query_NKT = query_BHKT.flatten(0, 1) / math.sqrt(width)
+    query_NKT = query_BHKT.flatten(0, 1) / math.sqrt(query_BHKT.shape[-2])
     return _Blocks.apply(query_NKT, key_BHKT.flatten(0, 1), value_BHKT.flatten(0, 1))[0].view_as(query_BHKT)
 
 
@@ -57,7 +58,7 @@ class _Blocks(torch.autograd.Function):
     def forward(query_NKT: Tensor, key_NKT: Tensor, value_NKT: Tensor) -> tuple[Tensor, ...]:
         out_NKT, weights = torch.empty_like(query_NKT), []
         for begin, end in _blocks(query_NKT.shape[-1]):
-            later_ST = torch.full((end - begin, end), -math.inf, device=key_NKT.device).triu(begin + 1)
+            later_ST = key_NKT.new_full((end - begin, end), -math.inf).triu(begin + 1)
             weight_NST = torch.baddbmm(later_ST, query_NKT[..., begin:end].mT, key_NKT[..., :end]).softmax(dim=-1)
             out_NKT[..., begin:end] = value_NKT[..., :end] @ weight_NST.mT
             weights.append(weight_NST)
