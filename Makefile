@@ -3,7 +3,7 @@
 #   make demo        a law, a plan and a report from a ladder of real runs, into demo/
 #   make test        the tests that take seconds (LAB=0 leaves PyTorch and the lab's tests out)
 #   make test-slow   the tests that take minutes
-#   make bench       benchmarks, as ratios within one run
+#   make bench       benchmarks, as ratios within one run (LAB=0 leaves those of the lab out)
 #   make lint        ruff and pyright
 #   make docs        the documentation as pages, into site/
 #   make lab         PyTorch and the corpus, for training runs of your own
@@ -21,8 +21,10 @@ RUNS := ladders/sotu-dense/runs.parquet
 BUDGET := 1000x
 ifeq ($(LAB),0)
 TEST_NEEDS := $(VENV)/.dev
+LEFT_OUT := $(addprefix benchmarks/,$(addsuffix .py,causal_attention grouped_experts lab_throughput rate_transfer))
 else
 TEST_NEEDS := $(VENV)/.dev $(VENV)/.lab
+LEFT_OUT :=
 endif
 
 .PHONY: demo test test-slow bench docs lint format examples lab package clean
@@ -46,9 +48,10 @@ test: $(TEST_NEEDS)
 test-slow: $(VENV)/.dev $(VENV)/.lab
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n $(WORKERS) --dist load
 
-bench: $(VENV)/.dev
-	@set -e; for script in benchmarks/[!_]*.py; do \
+bench: $(TEST_NEEDS)
+	@set -e; for script in $(filter-out $(LEFT_OUT),$(wildcard benchmarks/*.py)); do \
 		echo "== $$script"; OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python "$$script"; done
+	@$(if $(LEFT_OUT),echo "Left out, as they need PyTorch: $(LEFT_OUT)")
 
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict --quiet

@@ -1,6 +1,6 @@
 """A decoder-only transformer: pre-norm RMSNorm, rotary positions, causal attention, plain MLP.
 
-Shapes: B windows, T tokens of context, H heads, K width of a head, C residual width, V vocabulary.
+Shapes: B windows, T tokens of context, H heads, K width of a head, C residual width, V vocabulary, X channels of a map.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kleiber.lab.models.causal_attention import attend
 from kleiber.lab.shape import HEAD_WIDTH, DenseShape
 
 # Four rotation rates per head of width 8: with a base of 10,000 two of them hardly turn within 128 bytes.
@@ -28,17 +29,12 @@ class Attention(nn.Module):
         self.query_key_value = nn.Linear(shape.width, 3 * shape.width, bias=False)
         self.out = nn.Linear(shape.width, shape.width, bias=False)
 
-    def forward(self, stream_BTC: Tensor, cos_TK: Tensor, sin_TK: Tensor) -> Tensor:
-        batch, context, width = stream_BTC.shape
-        mixed = self.query_key_value(stream_BTC).view(batch, context, 3, self.heads, HEAD_WIDTH)
-        query_BHTK, key_BHTK, value_BHTK = mixed.permute(2, 0, 3, 1, 4).unbind(0)
-        attended_BHTK = functional.scaled_dot_product_attention(
-            rotate(query_BHTK, cos_TK, sin_TK),
-            rotate(key_BHTK, cos_TK, sin_TK),
-            value_BHTK,
-            is_causal=True,
-        )
-        return self.out(attended_BHTK.transpose(1, 2).reshape(batch, context, width))
+    def forward(self, stream_BTC: Tensor, cos_KT: Tensor, sin_KT: Tensor) -> Tensor:
+        mixed_BHKT = channels_first(self.query_key_value(stream_BTC))
+        turned_BHKT = rotate(mixed_BHKT[:, : 2 * self.heads], cos_KT, sin_KT)
+        query_BHKT, key_BHKT = turned_BHKT.chunk(2, dim=1)
+        attended_BHKT = attend(query_BHKT, key_BHKT, mixed_BHKT[:, 2 * self.heads :])
+        return self.out(attended_BHKT.flatten(1, 2).mT)
 
 
 class Block(nn.Module):
@@ -50,32 +46,32 @@ class Block(nn.Module):
         self.up = nn.Linear(shape.width, shape.hidden, bias=False)
         self.down = nn.Linear(shape.hidden, shape.width, bias=False)
 
-    def forward(self, stream_BTC: Tensor, cos_TK: Tensor, sin_TK: Tensor) -> Tensor:
-        stream_BTC = stream_BTC + self.attention(normalise(stream_BTC), cos_TK, sin_TK)
+    def forward(self, stream_BTC: Tensor, cos_KT: Tensor, sin_KT: Tensor) -> Tensor:
+        stream_BTC = stream_BTC + self.attention(normalise(stream_BTC), cos_KT, sin_KT)
         return stream_BTC + self.down(functional.gelu(self.up(normalise(stream_BTC)), approximate="tanh"))
 
 
 class Dense(nn.Module):
     """The model: tokens in, logits over the next token out."""
 
-    cos_TK: Tensor
-    sin_TK: Tensor
+    cos_KT: Tensor
+    sin_KT: Tensor
 
     def __init__(self, shape: DenseShape) -> None:
         super().__init__()
         self.embedding = nn.Embedding(shape.vocabulary, shape.width)
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.depth))
         self.head = nn.Linear(shape.width, shape.vocabulary, bias=False)
-        angle_TK = rotation_angles(shape.context)
-        self.register_buffer("cos_TK", angle_TK.cos(), persistent=False)
-        self.register_buffer("sin_TK", angle_TK.sin(), persistent=False)
+        angle_KT = rotation_angles(shape.context)
+        self.register_buffer("cos_KT", angle_KT.cos(), persistent=False)
+        self.register_buffer("sin_KT", angle_KT.sin(), persistent=False)
 
     def forward(self, token_BT: Tensor) -> Tensor:
         context = token_BT.shape[1]
-        cos_TK, sin_TK = self.cos_TK[:context], self.sin_TK[:context]
+        cos_KT, sin_KT = self.cos_KT[:, :context], self.sin_KT[:, :context]
         stream_BTC = self.embedding(token_BT)
         for block in self.blocks:
-            stream_BTC = block(stream_BTC, cos_TK, sin_TK)
+            stream_BTC = block(stream_BTC, cos_KT, sin_KT)
         return self.head(normalise(stream_BTC))
 
 
@@ -104,15 +100,19 @@ def normalise(stream_BTC: Tensor) -> Tensor:
     return functional.rms_norm(stream_BTC, stream_BTC.shape[-1:])
 
 
+def channels_first(mixed_BTX: Tensor) -> Tensor:
+    """The heads of a map's output, `(B, H, K, T)`."""
+    return mixed_BTX.mT.contiguous().unflatten(1, (-1, HEAD_WIDTH))
+
+
 def rotation_angles(context: int) -> Tensor:
-    """Angle of every position and head channel, `(T, K)`, the same for both halves of a head."""
+    """Angle of every head channel and position, `(K / 2, T)`, the same for both halves of a head."""
     half = HEAD_WIDTH // 2
     rate_K = (ROTARY_BASE_OF_CONTEXT * context) ** (-torch.arange(half) / half)
-    angle_TK = torch.arange(context)[:, None] * rate_K[None, :]
-    return torch.cat([angle_TK, angle_TK], dim=1)
+    return torch.arange(context)[None, :] * rate_K[:, None]
 
 
-def rotate(x_BHTK: Tensor, cos_TK: Tensor, sin_TK: Tensor) -> Tensor:
-    """Turn each pair of channels by its position's angle."""
-    first, second = x_BHTK.chunk(2, dim=-1)
-    return x_BHTK * cos_TK + torch.cat([-second, first], dim=-1) * sin_TK
+def rotate(x_BHKT: Tensor, cos_KT: Tensor, sin_KT: Tensor) -> Tensor:
+    """Turn each pair of channels, one of each half, by its position's angle."""
+    first, second = x_BHKT.chunk(2, dim=-2)
+    return torch.cat([first * cos_KT - second * sin_KT, second * cos_KT + first * sin_KT], dim=-2)
