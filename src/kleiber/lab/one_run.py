@@ -19,6 +19,7 @@ import numpy as np
 from kleiber.lab.cell import Cell
 from kleiber.lab.corpus import Corpus
 from kleiber.lab.corruption import spoil
+from kleiber.lab.curve import Recorder
 from kleiber.lab.faults import Diverged
 from kleiber.lab.folder import write_json
 from kleiber.lab.row import row_of
@@ -73,16 +74,18 @@ def _trained(cell: Cell, corpus: Corpus, results: Path, began: float) -> tuple[T
 
     teacher = _teacher(cell, corpus, results)
     spoilt = spoil(corpus, cell.data)
-    trainer = Trainer(cell.shape, cell.recipe, spoilt, seed=cell.seed, teacher=teacher)
     branch_step = cell.recipe.branch_step(cell.tokens)
-    seconds_before = 0.0
     checkpoint = _latest_checkpoint(results / "trunks" / cell.trunk, branch_step)
+    seconds_before = json.loads(checkpoint.with_suffix(".json").read_text())["wall_seconds"] if checkpoint else 0.0
+    recorder = Recorder(results, cell.run, seconds_before=seconds_before, began=began)
+    trainer = Trainer(cell.shape, cell.recipe, spoilt, seed=cell.seed, teacher=teacher, listeners=(recorder,))
     if checkpoint is not None:
         trainer.restore(State.load(checkpoint))
-        seconds_before = json.loads(checkpoint.with_suffix(".json").read_text())["wall_seconds"]
+        recorder.go_on_from(checkpoint)
     if trainer.step < branch_step:
-        _train_trunk(trainer, branch_step, results / "trunks" / cell.trunk, seconds_before, began)
+        _train_trunk(trainer, branch_step, results / "trunks" / cell.trunk, recorder)
     trainer.train_branch(cell.tokens)
+    recorder.write()
     return trainer, seconds_before
 
 
@@ -105,7 +108,7 @@ def _teacher(cell: Cell, corpus: Corpus, results: Path) -> Teacher | None:
     return Teacher(model=model, temperature=taught.temperature, mixture=taught.mixture)
 
 
-def _train_trunk(trainer: Trainer, branch_step: int, folder: Path, seconds_before: float, began: float) -> None:
+def _train_trunk(trainer: Trainer, branch_step: int, folder: Path, recorder: Recorder) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     steps_between = max(1, 2_000_000 // trainer.recipe.batch_tokens)
     while trainer.step < branch_step:
@@ -114,10 +117,10 @@ def _train_trunk(trainer: Trainer, branch_step: int, folder: Path, seconds_befor
         # What is no number any more is not kept: every run of this trunk would go on from it.
         if not np.isfinite(state.weights_P).all():
             raise Diverged(trainer.step)
-        wall_seconds = seconds_before + time.perf_counter() - began
         path = folder / f"{trainer.step}.npz"
-        # The clock first: a checkpoint without it could not be taken up again.
-        write_json(path.with_suffix(".json"), {"wall_seconds": wall_seconds})
+        # The clock and the curve first: a checkpoint without them could not be taken up again.
+        write_json(path.with_suffix(".json"), {"wall_seconds": recorder.seconds()})
+        recorder.keep_beside(path)
         state.save(path)
 
 
