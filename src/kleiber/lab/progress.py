@@ -1,0 +1,261 @@
+"""How a ladder stands: one frozen picture of it, taken from what its workers leave on disk.
+
+The way the data takes: a ladder and its results folder -> states of its runs (`known`) and their curves -> `Standing`. Whoever
+looks, from the process that trains or from another terminal, sees the same picture; nobody asks a worker.
+
+The one idea: looking is cheap. A finished curve is read once, a forecast is made anew when its run has got a hundredth further,
+and the law at most every half minute.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from kleiber.lab.cell import Cell
+from kleiber.lab.curve import Curve
+from kleiber.lab.description import Ladder
+from kleiber.lab.outlook import Finished, Outlook, outlook
+from kleiber.lab.warning import earlier_outlooks, law_so_far, limits, signs
+
+if TYPE_CHECKING:
+    from kleiber.fit import Fit
+
+State = Literal["queued", "running", "done", "stopped", "failed"]
+STALE_SECONDS = 60.0
+LAW_SECONDS = 30.0
+RATE_SECONDS = 30.0
+LOSS_STEPS = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What is known of a run: its state, the row of a finished one, the reason of one that ended otherwise."""
+
+    state: State
+    row: Mapping[str, Any] | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStanding:
+    """One run: how far it is, how fast, what it has come to and what it is heading for. Losses in nats per token."""
+
+    run: str
+    label: str
+    state: State
+    tokens: int
+    tokens_done: int
+    tokens_per_second: float | None = None
+    left_seconds: float | None = None
+    loss_now: float | None = None
+    outlook: Outlook | None = None
+    allowed: float | None = None
+    loss: float | None = None
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A ladder: its runs in its order, the law of the finished ones in words, and how long the rest will take."""
+
+    ladder: str
+    runs: tuple[RunStanding, ...]
+    law: str | None = None
+    tokens_per_second: float | None = None
+    left_seconds: float | None = None
+
+    def count(self, state: State) -> int:
+        """How many runs are in a state."""
+        return sum(run.state == state for run in self.runs)
+
+
+def known(ladder: Ladder, results: Path) -> dict[str, Known]:
+    """What the results folder says of each run. One whose curve has not grown for a minute is in nobody's hands."""
+    found: dict[str, Known] = {}
+    for cell in ladder.cells:
+        row, end = results / "runs" / f"{cell.run}.json", results / "stopped" / f"{cell.run}.json"
+        curve = results / "curves" / f"{cell.run}.parquet"
+        if row.exists():
+            found[cell.run] = Known(state="done", row=json.loads(row.read_text(encoding="utf-8")))
+        elif end.exists():
+            found[cell.run] = Known(state="stopped", reason=json.loads(end.read_text(encoding="utf-8"))["reason"])
+        elif curve.exists() and time.time() - curve.stat().st_mtime < STALE_SECONDS:
+            found[cell.run] = Known(state="running")
+        else:
+            found[cell.run] = Known(state="queued")
+    return found
+
+
+class Observer:
+    """Takes pictures of a ladder, one after the other."""
+
+    def __init__(self, ladder: Ladder, results: Path) -> None:
+        self.ladder, self.results = ladder, results
+        self._finished: dict[str, Finished] = {}
+        self._running: dict[tuple[str, int, int], RunStanding] = {}
+        self._laws: dict[str, Fit | None] = {}
+        self._laws_at, self._laws_of = -LAW_SECONDS, 0
+
+    def look(self) -> Standing:
+        """How the ladder stands now."""
+        facts = known(self.ladder, self.results)
+        self._gather(facts)
+        self._fit_laws()
+        runs = tuple(self._run(cell, facts[cell.run]) for cell in self.ladder.cells)
+        rates = [run.tokens_per_second for run in runs if run.state == "running" and run.tokens_per_second]
+        return Standing(
+            ladder=self.ladder.name,
+            runs=runs,
+            law=_in_words(self._laws),
+            tokens_per_second=sum(rates) if rates else None,
+            left_seconds=self._left_seconds(runs),
+        )
+
+    def _gather(self, facts: Mapping[str, Known]) -> None:
+        """Read the curves of runs that have finished since."""
+        for cell in self.ladder.cells:
+            row = facts[cell.run].row
+            if row is None or cell.run in self._finished:
+                continue
+            curve = load_curve(self.results, cell)
+            if curve is not None:
+                self._finished[cell.run] = Finished(cell=cell, curve=curve, loss=row["loss"])
+
+    def _fit_laws(self) -> None:
+        """The law of each family's finished runs, when there are new ones and not too often."""
+        if len(self._finished) == self._laws_of or time.monotonic() - self._laws_at < LAW_SECONDS:
+            return
+        done = list(self._finished.values())
+        firsts = {each.cell.shape.family: each.cell for each in reversed(done)}
+        self._laws = {family: law_so_far(cell, done) for family, cell in firsts.items()}
+        self._laws_at, self._laws_of = time.monotonic(), len(done)
+
+    def _run(self, cell: Cell, fact: Known) -> RunStanding:
+        if fact.state == "done" and fact.row is not None:
+            return RunStanding(
+                run=cell.run,
+                label=label(cell),
+                state="done",
+                tokens=cell.tokens,
+                tokens_done=cell.tokens,
+                loss=fact.row["loss"],
+            )
+        curve = load_curve(self.results, cell)
+        done = int(curve.tokens_S[-1]) if curve is not None and len(curve) else 0
+        if fact.state != "running" or curve is None or not len(curve):
+            remarks = (fact.reason,) if fact.reason else ()
+            return RunStanding(
+                run=cell.run,
+                label=label(cell),
+                state=fact.state,
+                tokens=cell.tokens,
+                tokens_done=done,
+                remarks=remarks,
+            )
+        key = (cell.run, 100 * done // cell.tokens, self._laws_of)
+        if key not in self._running:
+            self._running[key] = self._underway(cell, curve)
+        return self._running[key]
+
+    def _underway(self, cell: Cell, curve: Curve) -> RunStanding:
+        finished = list(self._finished.values())
+        now = outlook(cell, curve, finished)
+        allowed = limits(cell, finished, self._laws.get(cell.shape.family))
+        remarks = signs(now, earlier_outlooks(cell, curve, finished), allowed) if now else ()
+        rate, done = tokens_per_second(curve), int(curve.tokens_S[-1])
+        return RunStanding(
+            run=cell.run,
+            label=label(cell),
+            state="running",
+            tokens=cell.tokens,
+            tokens_done=done,
+            tokens_per_second=rate,
+            left_seconds=(cell.tokens - done) / rate if rate else None,
+            loss_now=float(curve.loss_S[-LOSS_STEPS:].mean()),
+            outlook=now,
+            allowed=min((each.loss for each in allowed), default=None),
+            remarks=remarks,
+        )
+
+    def _left_seconds(self, runs: Sequence[RunStanding]) -> float | None:
+        """FLOPs that are left over FLOP/s of the runs underway."""
+        cells = {cell.run: cell for cell in self.ladder.cells}
+        speed = sum(
+            run.tokens_per_second * cells[run.run].shape.counted_flops_per_token
+            for run in runs
+            if run.state == "running" and run.tokens_per_second
+        )
+        left = left_flops(self.ladder, {run.run: run for run in runs})
+        return left / speed if speed and left else None
+
+
+def left_flops(ladder: Ladder, runs: Mapping[str, RunStanding]) -> float:
+    """What is still to be trained: each trunk once, up to its last branch, and each decay."""
+    trunk_left: dict[str, float] = {}
+    decay_left = 0.0
+    reached: dict[str, int] = {}
+    for cell in ladder.cells:
+        branch = cell.recipe.branch_step(cell.tokens) * cell.recipe.batch_tokens
+        reached[cell.trunk] = max(reached.get(cell.trunk, 0), min(branch, runs[cell.run].tokens_done))
+    for cell in ladder.cells:
+        run = runs[cell.run]
+        if run.state not in ("queued", "running"):
+            continue
+        branch = cell.recipe.branch_step(cell.tokens) * cell.recipe.batch_tokens
+        flops = cell.shape.counted_flops_per_token
+        to_branch = max(0, branch - reached[cell.trunk])
+        trunk_left[cell.trunk] = max(trunk_left.get(cell.trunk, 0.0), flops * to_branch)
+        decay_left += flops * (cell.tokens - max(branch, run.tokens_done))
+    return decay_left + sum(trunk_left.values())
+
+
+def tokens_per_second(curve: Curve) -> float | None:
+    """Over the last half minute of training; None for a single step."""
+    seconds_S, tokens_S = curve.wall_seconds_S, curve.tokens_S
+    first = int(seconds_S.searchsorted(seconds_S[-1] - RATE_SECONDS))
+    if first >= len(curve) - 1:
+        return None
+    return float((tokens_S[-1] - tokens_S[first]) / (seconds_S[-1] - seconds_S[first]))
+
+
+def load_curve(results: Path, cell: Cell) -> Curve | None:
+    """The curve of a run; None where there is none."""
+    path = results / "curves" / f"{cell.run}.parquet"
+    return Curve.load(path) if path.exists() else None
+
+
+def label(cell: Cell) -> str:
+    """A run in a few words: family, size, budget, seed, and what sets it apart from its ladder.
+
+    It says the text's spoiling and the teacher, as both decide what the loss can be compared with.
+    """
+    from kleiber.quantity import show
+
+    parts = [f"{show(cell.shape.active_params)} {cell.shape.family}", show(cell.tokens), f"seed {cell.seed}"]
+    parts.append(f"lr {cell.recipe.peak_lr(cell.shape.width):.2g}")
+    if cell.data.facts():
+        parts.append("spoilt")
+    if cell.distillation:
+        parts.append("taught")
+    return " · ".join(parts)
+
+
+def _in_words(laws: Mapping[str, Fit | None]) -> str | None:
+    sentences = []
+    for family, law in laws.items():
+        if law is None:
+            continue
+        if law.outcome.refused:
+            sentences.append(f"{family}: no law yet ({law.outcome.label})")
+        else:
+            numbers = law.parameters
+            sentences.append(
+                f"{family}: {numbers['E']:.3f} + {numbers['A']:.3g}/params^{numbers['alpha']:.3f}"
+                f" + {numbers['B']:.3g}/tokens^{numbers['beta']:.3f} from {law.runs.count} runs"
+            )
+    return "; ".join(sentences) or None
