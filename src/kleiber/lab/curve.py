@@ -9,14 +9,16 @@ checkpoint walks the pieces back to the beginning, so no step is missing and non
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kleiber.lab.folder import replacing
+from kleiber.lab.folder import replacing, write_json
 
 if TYPE_CHECKING:
     import torch
@@ -46,8 +48,14 @@ class Curve:
 
     def until(self, step: int) -> Curve:
         """The steps up to and with `step`."""
-        kept = int(np.searchsorted(self.step_S, step, side="right"))
-        return Curve(**{field.name: getattr(self, field.name)[:kept] for field in fields(self)})
+        return self._part(slice(None, int(np.searchsorted(self.step_S, step, side="right"))))
+
+    def after(self, step: int) -> Curve:
+        """The steps that came after `step`."""
+        return self._part(slice(int(np.searchsorted(self.step_S, step, side="right")), None))
+
+    def _part(self, kept: slice) -> Curve:
+        return Curve(**{field.name: getattr(self, field.name)[kept] for field in fields(self)})
 
     def then(self, later: Curve) -> Curve:
         """This curve with a later one behind it."""
@@ -76,62 +84,68 @@ EMPTY = Curve(**{f"{name}_S": np.empty(0, dtype=kind) for name, kind in KINDS.it
 
 
 class Recorder:
-    """A listener that writes a run's curve: at every checkpoint, at the end and every few seconds."""
+    """A listener that writes a run's curve: at every checkpoint, at the end and every few seconds. It is the run's clock, too."""
 
-    def __init__(self, results: Path, run: str, *, seconds_before: float, began: float) -> None:
+    def __init__(self, results: Path, run: str) -> None:
         self._path = results / "curves" / f"{run}.parquet"
-        self._offset_seconds = seconds_before - began
-        self._written = time.perf_counter()
-        self.curve = EMPTY
+        self._began = self._written = time.perf_counter()
+        self._seconds_before = 0.0
         self._from_step = 0
+        self._known = EMPTY
         self._heard: list[tuple[int, int, torch.Tensor, float, float]] = []
 
     def go_on_from(self, checkpoint: Path) -> None:
-        """Take up the curve that led to a trunk's checkpoint."""
-        self.curve = lead_to(checkpoint)
+        """Take up the curve that led to a trunk's checkpoint, and the seconds it took."""
+        self._known = lead_to(checkpoint)
         self._from_step = int(checkpoint.stem)
-
-    def __call__(self, trainer: Trainer, lr: float, loss: torch.Tensor) -> None:
-        """Note a step. The loss stays on its device until the curve is written: reading it would wait for the step to end."""
-        now = time.perf_counter()
-        tokens = trainer.step * trainer.recipe.batch_tokens
-        self._heard.append((trainer.step, tokens, loss, lr, now + self._offset_seconds))
-        if now - self._written > SECONDS_BETWEEN_WRITES:
-            self.write()
+        self._seconds_before = json.loads(checkpoint.with_suffix(".json").read_text())["wall_seconds"]
 
     def seconds(self) -> float:
         """How long the run has taken by now, all its processes together."""
-        return time.perf_counter() + self._offset_seconds
+        return self._seconds_before + time.perf_counter() - self._began
+
+    def __call__(self, trainer: Trainer, lr: float, loss: torch.Tensor) -> None:
+        """Note a step. The loss stays on its device until the curve is written: reading it would wait for the step to end."""
+        tokens = trainer.step * trainer.recipe.batch_tokens
+        self._heard.append((trainer.step, tokens, loss, lr, self.seconds()))
+        if time.perf_counter() - self._written > SECONDS_BETWEEN_WRITES:
+            self.write()
+
+    def end(self, row: Mapping[str, Any] | None) -> None:
+        """Write what was heard of a run that is over, however it ended."""
+        self.write()
+
+    def curve(self) -> Curve:
+        """The curve up to the last step heard of."""
+        if self._heard:
+            self._known = self._known.then(_heard(self._heard))
+            self._heard = []
+        return self._known
 
     def write(self) -> None:
         """Bring the run's file up to the last step heard of."""
-        self._gather()
-        self.curve.save(self._path)
+        self.curve().save(self._path)
         self._written = time.perf_counter()
 
     def keep_beside(self, checkpoint: Path) -> None:
-        """Write the piece that leads from the checkpoint before to this one, which is not there yet."""
+        """Write the clock, and the piece that leads from the checkpoint before to this one, which is not there yet."""
         self.write()
-        begin = int(np.searchsorted(self.curve.step_S, self._from_step, side="right"))
-        piece = Curve(**{field.name: getattr(self.curve, field.name)[begin:] for field in fields(Curve)})
-        piece.save(checkpoint.with_suffix(".parquet"))
+        write_json(checkpoint.with_suffix(".json"), {"wall_seconds": self.seconds()})
+        self._known.after(self._from_step).save(checkpoint.with_suffix(".parquet"))
         self._from_step = int(checkpoint.stem)
 
-    def _gather(self) -> None:
-        if not self._heard:
-            return
-        import torch
 
-        step, tokens, loss, lr, seconds = zip(*self._heard, strict=True)
-        heard = Curve(
-            step_S=np.array(step),
-            tokens_S=np.array(tokens),
-            loss_S=torch.stack(loss).float().cpu().numpy(),
-            lr_S=np.array(lr),
-            wall_seconds_S=np.array(seconds),
-        )
-        self.curve = self.curve.then(heard)
-        self._heard = []
+def _heard(steps: list[tuple[int, int, torch.Tensor, float, float]]) -> Curve:
+    import torch
+
+    step, tokens, loss, lr, seconds = zip(*steps, strict=True)
+    return Curve(
+        step_S=np.array(step),
+        tokens_S=np.array(tokens),
+        loss_S=torch.stack(loss).float().cpu().numpy(),
+        lr_S=np.array(lr),
+        wall_seconds_S=np.array(seconds),
+    )
 
 
 def lead_to(checkpoint: Path) -> Curve:
@@ -145,11 +159,7 @@ def lead_to(checkpoint: Path) -> Curve:
         piece = Curve.load(path)
         pieces.append(piece)
         step = int(piece.step_S[0]) - 1
-    return _joined(pieces[::-1])
-
-
-def _joined(pieces: list[Curve]) -> Curve:
     curve = EMPTY
-    for piece in pieces:
+    for piece in reversed(pieces):
         curve = curve.then(piece)
     return curve

@@ -9,7 +9,6 @@ and the law at most every half minute.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,14 +18,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from kleiber.lab.cell import Cell
 from kleiber.lab.curve import Curve
 from kleiber.lab.description import Ladder
+from kleiber.lab.folder import finished
 from kleiber.lab.outlook import Finished, Outlook, outlook
 from kleiber.lab.warning import earlier_outlooks, law_so_far, limits, signs
 
 if TYPE_CHECKING:
     from kleiber.fit import Fit
+    from kleiber.lab.registry import Registry
+    from kleiber.lab.registry.runs import Entry
 
 State = Literal["queued", "running", "done", "stopped", "failed"]
-STALE_SECONDS = 60.0
+STOPPED = "stopped: "
+"""How the reason of a run begins that a stop rule ended."""
 LAW_SECONDS = 30.0
 RATE_SECONDS = 30.0
 LOSS_STEPS = 50
@@ -74,28 +77,28 @@ class Standing:
         return sum(run.state == state for run in self.runs)
 
 
-def known(ladder: Ladder, results: Path) -> dict[str, Known]:
-    """What the results folder says of each run. One whose curve has not grown for a minute is in nobody's hands."""
-    found: dict[str, Known] = {}
-    for cell in ladder.cells:
-        row, end = results / "runs" / f"{cell.run}.json", results / "stopped" / f"{cell.run}.json"
-        curve = results / "curves" / f"{cell.run}.parquet"
-        if row.exists():
-            found[cell.run] = Known(state="done", row=json.loads(row.read_text(encoding="utf-8")))
-        elif end.exists():
-            found[cell.run] = Known(state="stopped", reason=json.loads(end.read_text(encoding="utf-8"))["reason"])
-        elif curve.exists() and time.time() - curve.stat().st_mtime < STALE_SECONDS:
-            found[cell.run] = Known(state="running")
-        else:
-            found[cell.run] = Known(state="queued")
-    return found
+def known(ladder: Ladder, registry: Registry) -> dict[str, Known]:
+    """What the registry says of each run; a run that a stop rule ended is stopped, not failed."""
+    entries = {entry.run: entry for entry in registry.entries(cell.run for cell in ladder.cells)}
+    return {
+        cell.run: _known(entries[cell.run]) if cell.run in entries else Known(state="queued") for cell in ladder.cells
+    }
+
+
+def _known(entry: Entry) -> Known:
+    if entry.state == "done":
+        return Known(state="done", row=entry.result)
+    if entry.state == "failed":
+        reason = entry.reason or ""
+        return Known(state="stopped" if reason.startswith(STOPPED) else "failed", reason=reason)
+    return Known(state="running" if entry.state == "running" else "queued")
 
 
 class Observer:
     """Takes pictures of a ladder, one after the other."""
 
-    def __init__(self, ladder: Ladder, results: Path) -> None:
-        self.ladder, self.results = ladder, results
+    def __init__(self, ladder: Ladder, results: Path, registry: Registry) -> None:
+        self.ladder, self.results, self.registry = ladder, results, registry
         self._finished: dict[str, Finished] = {}
         self._running: dict[tuple[str, int, int], RunStanding] = {}
         self._laws: dict[str, Fit | None] = {}
@@ -103,7 +106,7 @@ class Observer:
 
     def look(self) -> Standing:
         """How the ladder stands now."""
-        facts = known(self.ladder, self.results)
+        facts = known(self.ladder, self.registry)
         self._gather(facts)
         self._fit_laws()
         runs = tuple(self._run(cell, facts[cell.run]) for cell in self.ladder.cells)
@@ -163,10 +166,10 @@ class Observer:
         return self._running[key]
 
     def _underway(self, cell: Cell, curve: Curve) -> RunStanding:
-        finished = list(self._finished.values())
-        now = outlook(cell, curve, finished)
-        allowed = limits(cell, finished, self._laws.get(cell.shape.family))
-        remarks = signs(now, earlier_outlooks(cell, curve, finished), allowed) if now else ()
+        ended = list(self._finished.values())
+        now = outlook(cell, curve, ended)
+        allowed = limits(cell, ended, self._laws.get(cell.shape.family))
+        remarks = signs(now, earlier_outlooks(cell, curve, ended), allowed) if now else ()
         rate, done = tokens_per_second(curve), int(curve.tokens_S[-1])
         return RunStanding(
             run=cell.run,
@@ -221,6 +224,13 @@ def tokens_per_second(curve: Curve) -> float | None:
     if first >= len(curve) - 1:
         return None
     return float((tokens_S[-1] - tokens_S[first]) / (seconds_S[-1] - seconds_S[first]))
+
+
+def finished_runs(ladder: Ladder, results: Path) -> list[Finished]:
+    """The runs of a ladder that have come to their end and left a curve."""
+    rows = {cell: finished(results, cell) for cell in ladder.cells}
+    done = [(cell, row, load_curve(results, cell)) for cell, row in rows.items() if row is not None]
+    return [Finished(cell=cell, curve=curve, loss=row["loss"]) for cell, row, curve in done if curve is not None]
 
 
 def load_curve(results: Path, cell: Cell) -> Curve | None:
