@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kleiber.cli import lab_design, lab_live, lab_status, screen
+from kleiber.cli import lab_design, lab_live, lab_mend, lab_status, screen
 from kleiber.cli.command import Command
 from kleiber.cli.lab_options import Registry, Results, need, results_folder
 from kleiber.cli.options import Output, destination
@@ -137,5 +137,6 @@ COMMANDS = (
     Command(group="lab", name="run", title="Train what is missing of a ladder.", run=run, schema=RUN_SCHEMA),
     lab_status.COMMAND,
     lab_live.COMMAND,
+    lab_mend.COMMAND,
     Command(group="lab", name="table", title="Gather finished runs into a run table.", run=table, schema=TABLE_SCHEMA),
 )

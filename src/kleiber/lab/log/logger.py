@@ -1,13 +1,15 @@
 """What the loggers share: when something is written, under which names, and what a run is.
 
-The one idea: a program gets means over stretches of steps, about two hundred a run, so that logging costs nothing to speak of and the
-loss is read from its device that often only.
+The one idea: a program gets means over stretches of steps, about two hundred a run, so that logging costs nothing to speak of and
+the loss is read from its device that often only. A program that fails is left alone from there on, and training goes on.
 """
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
@@ -70,39 +72,56 @@ class _Writes:
     open: Open
 
     def __call__(self, cell: Cell, recorder: Recorder) -> _Writing:
-        return _Writing(cell=cell, book=self.open(self.place, cell, settings(cell)))
+        writing = _Writing(cell=cell)
+        with writing.forgiven():
+            writing.book = self.open(self.place, cell, settings(cell))
+        return writing
 
 
 @dataclass(kw_only=True)
 class _Writing:
-    """One run on its way into a book."""
+    """One run on its way into a book; none where the program has failed."""
 
     cell: Cell
-    book: Book
+    book: Book | None = None
     heard: list[torch.Tensor] = field(default_factory=list)
     since_seconds: float = field(default_factory=time.perf_counter)
 
     def __call__(self, trainer: Trainer, lr: float, loss: torch.Tensor) -> None:
-        self.heard.append(loss)
-        recipe = self.cell.recipe
-        every = max(1, recipe.steps(self.cell.tokens) // POINTS)
-        if trainer.step % every:
+        if self.book is None:
             return
-        now = time.perf_counter()
+        self.heard.append(loss)
+        if trainer.step % max(1, self.cell.recipe.steps(self.cell.tokens) // POINTS):
+            return
+        now, batch_tokens = time.perf_counter(), self.cell.recipe.batch_tokens
         numbers = {
             "train/loss": sum(float(each) for each in self.heard) / len(self.heard),
             "lr": lr,
-            "tokens": float(trainer.step * recipe.batch_tokens),
-            "tokens_per_second": len(self.heard) * recipe.batch_tokens / max(now - self.since_seconds, 1e-9),
+            "tokens": float(trainer.step * batch_tokens),
+            "tokens_per_second": len(self.heard) * batch_tokens / max(now - self.since_seconds, 1e-9),
         }
-        self.book.write(trainer.step, numbers)
         self.heard, self.since_seconds = [], now
+        with self.forgiven():
+            self.book.write(trainer.step, numbers)
 
     def end(self, row: Mapping[str, Any] | None) -> None:
-        if row is not None:
-            last = {"val/loss": row["loss"], "tokens": float(row["tokens"])}
-            self.book.write(self.cell.recipe.steps(self.cell.tokens), last)
-        self.book.close(finished=row is not None)
+        if self.book is None:
+            return
+        with self.forgiven():
+            if row is not None:
+                last = {"val/loss": row["loss"], "tokens": float(row["tokens"])}
+                self.book.write(self.cell.recipe.steps(self.cell.tokens), last)
+            self.book.close(finished=row is not None)
+
+    @contextmanager
+    def forgiven(self) -> Iterator[None]:
+        """Whatever goes wrong in somebody else's program is said once, and ends the writing, not the run."""
+        try:
+            yield
+        except Exception as error:
+            said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            sys.stderr.write(f"kleiber: run {self.cell.run} is no longer logged: {said}\n")
+            self.book = None
 
 
 def settings(cell: Cell) -> dict[str, Any]:
