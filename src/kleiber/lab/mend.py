@@ -1,10 +1,10 @@
 """Bad rungs, and the runs that would tell whether their learning rate is to blame.
 
-The way the data takes: the finished runs of a ladder -> the rungs above their neighbours that `kleiber check` names -> for each run of
-theirs two more, at half and at twice its rate -> the ladder's own file with those stages at its end.
+The way the data takes: the finished runs of a ladder -> the rungs that `kleiber check` names, above their neighbours -> for each
+of their runs two more, at half and at twice its rate -> the ladder's own file with those stages at its end.
 
-The one idea: nothing is trained here and nothing is taken out. The proposal is a file that a person reads, cuts, and runs on the same
-results; the best run of a cell is the one that counts in every later step.
+The one idea: nothing is trained here and nothing is taken out. The proposal is a file that a person reads, cuts, and runs on the
+same results; the best run of a cell is the one that counts in every later step.
 """
 
 from __future__ import annotations

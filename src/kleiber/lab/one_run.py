@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from kleiber.lab.teacher import Teacher
     from kleiber.lab.train import Trainer
 
+TOKENS_BETWEEN_CHECKPOINTS = 2_000_000
+
 
 def train_cell(
     cell: Cell,
@@ -117,7 +119,7 @@ def _teacher(cell: Cell, corpus: Corpus, results: Path) -> Teacher | None:
 
 def _train_trunk(trainer: Trainer, branch_step: int, folder: Path, recorder: Recorder) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    steps_between = max(1, 2_000_000 // trainer.recipe.batch_tokens)
+    steps_between = max(1, TOKENS_BETWEEN_CHECKPOINTS // trainer.recipe.batch_tokens)
     while trainer.step < branch_step:
         trainer.train_trunk(min(branch_step, trainer.step + steps_between))
         state = trainer.state()
