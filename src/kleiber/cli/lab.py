@@ -30,7 +30,9 @@ On = Annotated[str, typer.Option("--on", metavar="NAME", help="Where the workers
 Retry = Annotated[bool, typer.Option("--retry", help="Train runs that failed again.")]
 Log = Annotated[
     list[str],
-    typer.Option("--log", metavar="WHERE", help="tensorboard:FOLDER, mlflow:FOLDER, wandb or wandb:PROJECT; repeatable."),
+    typer.Option(
+        "--log", metavar="WHERE", help="tensorboard:FOLDER, mlflow:FOLDER, wandb or wandb:PROJECT; repeatable."
+    ),
 ]
 Stop = Annotated[
     float | None,
@@ -59,7 +61,8 @@ def run(
 ) -> int:
     """Train what is missing of a ladder. A run that is finished is never done twice; a kill loses at most a stretch.
 
-    On a terminal you see how it stands, as with `kleiber lab watch`. With --json one line per finished run. Exit code 1 if runs have failed: `kleiber lab status` says why.
+    On a terminal you see how it stands, as with `kleiber lab watch`. With --json one line per finished run. Exit code 1 if runs
+    have failed or were stopped: `kleiber lab status` says why.
     """
     from kleiber.lab.description import read_ladder
 

@@ -6,7 +6,6 @@ the longer a picture takes, the longer the pause, so that looking costs at most 
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,8 @@ import typer
 
 from kleiber.cli import screen
 from kleiber.cli.command import Command
+from kleiber.cli.lab_options import Registry as RegistryUrl
+from kleiber.cli.lab_options import Results, need, results_folder
 from kleiber.cli.lab_view import view
 from kleiber.cli.options import Output
 from kleiber.errors import InputError
@@ -26,18 +27,12 @@ if TYPE_CHECKING:
     from rich.live import Live
 
     from kleiber.lab.progress import Observer, RunStanding, Standing
+    from kleiber.lab.registry import Registry
 
 WATCH_SCHEMA = "kleiber/lab-watch/1"
 PAUSE_SECONDS, SHARE = 1.0, 20
 
 Ladder = Annotated[str, typer.Argument(metavar="LADDER.toml", help="The ladder that is being trained.")]
-Results = Annotated[
-    str | None,
-    typer.Option("--results", metavar="FOLDER", help="Where runs are kept. [default: results/ beside the ladder]"),
-]
-Registry = Annotated[
-    str | None, typer.Option("--registry", metavar="URL", help="Where the runs' states are. [default: in the results]")
-]
 
 
 class Picture:
@@ -72,17 +67,18 @@ def picture(ladder: str, results: Path, registry: str | None) -> Iterator[Pictur
             live.update(view(observer.look(), width=live.console.width), refresh=True)
 
 
-def watch(ladder: Ladder, output: Output, results: Results = None, registry: Registry = None) -> None:
+def watch(ladder: Ladder, output: Output, results: Results = None, registry: RegistryUrl = None) -> None:
     """See how a ladder stands that is trained elsewhere: speed, losses, where each run will end, what is wrong.
 
     On a terminal until every run is settled (or Ctrl-C); elsewhere, and with --json, once.
     """
-    folder = Path(results) if results else Path(ladder).parent / "results"
+    need("sqlalchemy", "the registry needs SQLAlchemy")
+    folder = results_folder(results, ladder)
     if not folder.is_dir():
         raise InputError("nothing has been trained there", expected="a results folder", where=str(folder))
     if output.as_json:
         screen.emit_json({"schema": WATCH_SCHEMA, **_as_json(_observer(ladder, folder, registry).look())})
-    elif not sys.stdout.isatty():
+    elif not screen.is_terminal():
         screen.draw(view(_observer(ladder, folder, registry).look(), width=screen.width()))
     else:
         _until_settled(ladder, folder, registry)
@@ -104,13 +100,18 @@ def _until_settled(ladder: str, folder: Path, registry: str | None) -> None:
         return
 
 
-def _observer(ladder: str, results: Path, registry: str | None) -> Observer:
+def _observer(ladder: str, results: Path, url: str | None) -> Observer:
     from kleiber.lab.description import read_ladder
     from kleiber.lab.ladder import registry_url
     from kleiber.lab.progress import Observer
     from kleiber.lab.registry import open_registry
 
-    return Observer(read_ladder(ladder), results, open_registry(registry or registry_url(results)))
+    def registry() -> Registry | None:
+        # Asked anew for every picture: a watch may begin before the first run does.
+        is_there = url is not None or (results / "registry.sqlite").exists()
+        return open_registry(url or registry_url(results), make=False) if is_there else None
+
+    return Observer(read_ladder(ladder), results, registry)
 
 
 def _as_json(standing: Standing) -> dict[str, Any]:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from kleiber.cli import screen
 from kleiber.cli.command import Command
+from kleiber.cli.lab_options import Results, results_folder
 from kleiber.cli.options import Output, destination
 
 SCHEMA = "kleiber/lab-mend/1"
 Ladder = Annotated[
     str, typer.Argument(metavar="LADDER.toml", help="A ladder whose runs are finished, or many of them.")
-]
-Results = Annotated[
-    str | None,
-    typer.Option("--results", metavar="FOLDER", help="Where its runs are kept. [default: results/ beside the ladder]"),
 ]
 Out = Annotated[
     str, typer.Option("--out", "-o", metavar="MENDED.toml", help="The ladder to write: read it, then run it.")
@@ -34,7 +30,7 @@ def mend(ladder: Ladder, out: Out, output: Output, results: Results = None) -> N
     from kleiber.quantity import show
 
     target = destination(out)
-    folder = Path(results) if results else Path(ladder).parent / "results"
+    folder = results_folder(results, ladder)
     found = propose(ladder, folder)
     if found.stages:
         write_whole(target, found.toml(ladder))

@@ -123,6 +123,11 @@ def working(words: str) -> Iterator[None]:
         yield
 
 
+def is_terminal() -> bool:
+    """Whether somebody is there to see a picture move."""
+    return sys.stdout.isatty()
+
+
 def terminal() -> Console:
     """The console on stdout, for what is drawn anew in its place."""
     return _console()

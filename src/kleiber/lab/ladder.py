@@ -17,8 +17,8 @@ from kleiber.lab.corpus import read_corpus
 from kleiber.lab.description import Ladder, read_ladder
 from kleiber.lab.experiment import repetitions
 from kleiber.lab.folder import finished, make_folders
-from kleiber.lab.one_run import train_cell
 from kleiber.lab.listener import Listening, Pulse
+from kleiber.lab.one_run import train_cell
 from kleiber.lab.worker import take_up, work
 
 __all__ = ["finished", "registry_url", "run", "train_cell"]

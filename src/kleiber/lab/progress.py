@@ -1,6 +1,6 @@
 """How a ladder stands: one frozen picture of it, taken from what its workers leave on disk.
 
-The way the data takes: a ladder and its results folder -> states of its runs (`known`) and their curves -> `Standing`. Whoever
+The way the data takes: a ladder, its registry and its results folder -> states and curves of its runs -> `Standing`. Whoever
 looks, from the process that trains or from another terminal, sees the same picture; nobody asks a worker.
 
 The one idea: looking is cheap. A finished curve is read once, a forecast is made anew when its run has got a hundredth further,
@@ -10,38 +10,30 @@ and the law at most every half minute.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from kleiber.lab.cell import Cell
 from kleiber.lab.curve import Curve
 from kleiber.lab.description import Ladder
 from kleiber.lab.folder import finished
 from kleiber.lab.outlook import Finished, Outlook, outlook
+from kleiber.lab.status import RunStatus, ladder_status
 from kleiber.lab.warning import earlier_outlooks, law_so_far, limits, signs
 
 if TYPE_CHECKING:
     from kleiber.fit import Fit
     from kleiber.lab.registry import Registry
-    from kleiber.lab.registry.runs import Entry
 
 State = Literal["queued", "running", "done", "stopped", "failed"]
+STATES: tuple[State, ...] = ("queued", "running", "done", "stopped", "failed")
 STOPPED = "stopped: "
 """How the reason of a run begins that a stop rule ended."""
 LAW_SECONDS = 30.0
 RATE_SECONDS = 30.0
 LOSS_STEPS = 50
-
-
-@dataclass(frozen=True, kw_only=True)
-class Known:
-    """What is known of a run: its state, the row of a finished one, the reason of one that ended otherwise."""
-
-    state: State
-    row: Mapping[str, Any] | None = None
-    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,28 +69,11 @@ class Standing:
         return sum(run.state == state for run in self.runs)
 
 
-def known(ladder: Ladder, registry: Registry) -> dict[str, Known]:
-    """What the registry says of each run; a run that a stop rule ended is stopped, not failed."""
-    entries = {entry.run: entry for entry in registry.entries(cell.run for cell in ladder.cells)}
-    return {
-        cell.run: _known(entries[cell.run]) if cell.run in entries else Known(state="queued") for cell in ladder.cells
-    }
-
-
-def _known(entry: Entry) -> Known:
-    if entry.state == "done":
-        return Known(state="done", row=entry.result)
-    if entry.state == "failed":
-        reason = entry.reason or ""
-        return Known(state="stopped" if reason.startswith(STOPPED) else "failed", reason=reason)
-    return Known(state="running" if entry.state == "running" else "queued")
-
-
 class Observer:
     """Takes pictures of a ladder, one after the other."""
 
-    def __init__(self, ladder: Ladder, results: Path, registry: Registry) -> None:
-        self.ladder, self.results, self.registry = ladder, results, registry
+    def __init__(self, ladder: Ladder, results: Path, registry: Callable[[], Registry | None]) -> None:
+        self.ladder, self.results, self._registry = ladder, results, registry
         self._finished: dict[str, Finished] = {}
         self._running: dict[tuple[str, int, int], RunStanding] = {}
         self._laws: dict[str, Fit | None] = {}
@@ -106,7 +81,7 @@ class Observer:
 
     def look(self) -> Standing:
         """How the ladder stands now."""
-        facts = known(self.ladder, self.registry)
+        facts = {run.run: run for run in ladder_status(self.ladder, self.results, self._registry()).runs}
         self._gather(facts)
         self._fit_laws()
         runs = tuple(self._run(cell, facts[cell.run]) for cell in self.ladder.cells)
@@ -119,15 +94,15 @@ class Observer:
             left_seconds=self._left_seconds(runs),
         )
 
-    def _gather(self, facts: Mapping[str, Known]) -> None:
+    def _gather(self, facts: Mapping[str, RunStatus]) -> None:
         """Read the curves of runs that have finished since."""
         for cell in self.ladder.cells:
-            row = facts[cell.run].row
-            if row is None or cell.run in self._finished:
+            loss = facts[cell.run].loss
+            if loss is None or cell.run in self._finished:
                 continue
             curve = load_curve(self.results, cell)
             if curve is not None:
-                self._finished[cell.run] = Finished(cell=cell, curve=curve, loss=row["loss"])
+                self._finished[cell.run] = Finished(cell=cell, curve=curve, loss=loss)
 
     def _fit_laws(self) -> None:
         """The law of each family's finished runs, when there are new ones and not too often."""
@@ -138,32 +113,23 @@ class Observer:
         self._laws = {family: law_so_far(cell, done) for family, cell in firsts.items()}
         self._laws_at, self._laws_of = time.monotonic(), len(done)
 
-    def _run(self, cell: Cell, fact: Known) -> RunStanding:
-        if fact.state == "done" and fact.row is not None:
-            return RunStanding(
-                run=cell.run,
-                label=label(cell),
-                state="done",
-                tokens=cell.tokens,
-                tokens_done=cell.tokens,
-                loss=fact.row["loss"],
-            )
-        curve = load_curve(self.results, cell)
+    def _run(self, cell: Cell, fact: RunStatus) -> RunStanding:
+        curve = None if fact.state in ("done", "queued") else load_curve(self.results, cell)
+        if fact.state == "running" and curve is not None and len(curve):
+            key = (cell.run, 100 * int(curve.tokens_S[-1]) // cell.tokens, self._laws_of)
+            if key not in self._running:
+                self._running[key] = self._underway(cell, curve)
+            return self._running[key]
         done = int(curve.tokens_S[-1]) if curve is not None and len(curve) else 0
-        if fact.state != "running" or curve is None or not len(curve):
-            remarks = (fact.reason,) if fact.reason else ()
-            return RunStanding(
-                run=cell.run,
-                label=label(cell),
-                state=fact.state,
-                tokens=cell.tokens,
-                tokens_done=done,
-                remarks=remarks,
-            )
-        key = (cell.run, 100 * done // cell.tokens, self._laws_of)
-        if key not in self._running:
-            self._running[key] = self._underway(cell, curve)
-        return self._running[key]
+        return RunStanding(
+            run=cell.run,
+            label=label(cell),
+            state=_state(fact),
+            tokens=cell.tokens,
+            tokens_done=cell.tokens if fact.state == "done" else done,
+            loss=fact.loss,
+            remarks=(fact.reason,) if fact.reason else (),
+        )
 
     def _underway(self, cell: Cell, curve: Curve) -> RunStanding:
         ended = list(self._finished.values())
@@ -195,6 +161,13 @@ class Observer:
         )
         left = left_flops(self.ladder, {run.run: run for run in runs})
         return left / speed if speed and left else None
+
+
+def _state(fact: RunStatus) -> State:
+    """A run that a stop rule ended has not failed; it was stopped."""
+    if fact.state == "failed" and (fact.reason or "").startswith(STOPPED):
+        return "stopped"
+    return next(state for state in STATES if state == fact.state)
 
 
 def left_flops(ladder: Ladder, runs: Mapping[str, RunStanding]) -> float:
