@@ -54,7 +54,7 @@ def test_without_noise_the_end_is_foretold_across_the_decay() -> None:
 def test_a_band_holds_what_it_says() -> None:
     rng = np.random.default_rng(1)
     held, widths = {0.5: 0, 0.9: 0}, {0.5: 0.0, 0.9: 0.0}
-    for _ in range(40):
+    for _ in range(30):
         done = ladder(rng)
         new = trained(cell(width=24, tokens=1_536_000, seed=1), rng)
         for share in held:
@@ -62,9 +62,9 @@ def test_a_band_holds_what_it_says() -> None:
             assert found is not None
             low, high = found.band()
             held[share] += low <= new.loss <= high
-            widths[share] += math.log(high / low) / 40
-    # Under a true 95 %, fewer than 34 of 40 has a chance of 0.3 %.
-    assert min(held.values()) >= 34
+            widths[share] += math.log(high / low) / 30
+    # Under a true 95 %, fewer than 25 of 30 has a chance of 0.3 %.
+    assert min(held.values()) >= 25
     # Nor is it bought by width: the noise at the end is 0.6 %, so that 2.4 % is the narrowest band there can be.
     assert widths[0.9] < widths[0.5] < 0.08
 
@@ -90,7 +90,7 @@ def _spoilt():
 def test_a_healthy_run_raises_no_alarm_and_a_bad_one_does() -> None:
     rng = np.random.default_rng(3)
     false = stopped = found_bad = stopped_bad = 0
-    for _ in range(20):
+    for _ in range(10):
         done = ladder(rng)
         good = trained(cell(width=24, tokens=1_536_000, seed=1), rng)
         bad = trained(cell(width=24, tokens=1_536_000, seed=1), rng, worse=BAD)
@@ -98,11 +98,11 @@ def test_a_healthy_run_raises_no_alarm_and_a_bad_one_does() -> None:
         found_bad += bool(_signs(bad, done, 0.6))
         stopped += _stopped_at(good, done) is not None
         stopped_bad += (_stopped_at(bad, done) or 1.0) < 0.75
-    assert false <= 2
+    assert false <= 1
     assert stopped == 0
-    assert found_bad >= 18
+    assert found_bad >= 9
     # Found on the trunk, before the decay has begun.
-    assert stopped_bad >= 18
+    assert stopped_bad >= 9
 
 
 def _signs(run: Finished, done: list[Finished], share: float) -> tuple[str, ...]:
@@ -114,10 +114,12 @@ def _signs(run: Finished, done: list[Finished], share: float) -> tuple[str, ...]
 
 def _stopped_at(run: Finished, done: list[Finished]) -> float | None:
     """The share at which the rule stops a run that is played to it step by step."""
-    for share in np.arange(0.25, 1.0, 0.05):
-        rule = StopRule(run.cell, lambda share=share: at(run, share), done)
+    share = 0.25
+    rule = StopRule(run.cell, lambda: at(run, share), done[:7])
+    while share < 1.0:
         if rule.reason():
-            return float(share)
+            return share
+        share += 0.05
     return None
 
 

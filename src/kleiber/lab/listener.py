@@ -68,29 +68,25 @@ class Audience:
 
     def __init__(self, listeners: Sequence[Listener]) -> None:
         self._listeners = tuple(listeners)
-        self._row: Mapping[str, Any] | None = None
+        self.row: Mapping[str, Any] | None = None
 
     def __call__(self, trainer: Trainer, lr: float, loss: torch.Tensor) -> None:
         """Tell each of a step."""
         for listener in self._listeners:
             listener(trainer, lr, loss)
 
-    def finished(self, row: Mapping[str, Any]) -> None:
-        """Note the row that the run has come to."""
-        self._row = row
-
-    def leave(self) -> None:
+    def end(self, row: Mapping[str, Any] | None) -> None:
         """Tell each that the run is over."""
         for listener in self._listeners:
-            listener.end(self._row)
+            listener.end(row)
 
 
 @contextmanager
 def audience(cell: Cell, recorder: Recorder, wanted: Sequence[Listening]) -> Iterator[Audience]:
-    """The recorder and the listeners that were asked for, told of the end however the block is left."""
+    """The recorder and the listeners that were asked for, told of the end however the block is left, with the row set in it."""
     # The recorder first: the others may ask it for the curve, up to the step that they hear of.
     present = Audience([recorder, *(listening(cell, recorder) for listening in wanted)])
     try:
         yield present
     finally:
-        present.leave()
+        present.end(present.row)

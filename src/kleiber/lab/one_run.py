@@ -55,7 +55,7 @@ def train_cell(
         if keep:
             trainer.state().save(results / "teachers" / f"{cell.run}.npz")
         write_json(results / "runs" / f"{cell.run}.json", row)
-        present.finished(row)
+        present.row = row
     return row
 
 
