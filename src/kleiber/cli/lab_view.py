@@ -1,7 +1,7 @@
 """A ladder on the terminal: a pure function from how it stands to what is drawn.
 
-The one idea: what fits is decided by the width at hand. At 120 columns every figure has its column; at 80 the speed and the limit
-give way. Runs that are underway come first, then the last that ended, then the next.
+The one idea: what fits is decided by the width at hand. At 120 columns every figure has its column; at 80 the bar, the speed and
+the limit give way, and a band is said by its half. The last that ended come first, then those underway, then the next.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 WIDE = 110
 BAR = 10
 SHOWN_ENDED, SHOWN_QUEUED, SHOWN_REMARKS = 6, 3, 6
+NARROW_HEADS = ("run", "done", "left", "loss now", "final loss")
+WIDE_HEADS = ("run", "done", "tokens/s", "left", "loss now", "final loss", "limit")
 STYLES = {"running": "bold", "done": "green", "stopped": "yellow", "failed": "red", "queued": "dim"}
 SIGNS = {"done": "✔", "stopped": "■", "failed": "✘", "queued": "·", "running": "▸"}
 
@@ -55,18 +57,15 @@ def _headline(standing: Standing) -> str:
 
 
 def _table(standing: Standing, *, wide: bool) -> Table:
-    from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    heads = ["run", "done", "left", "loss now", "will end at"]
-    if wide:
-        heads = ["run", "done", "tokens/s", "left", "loss now", "will end at", "limit"]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), expand=False)
+    heads = WIDE_HEADS if wide else NARROW_HEADS
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=False, header_style="dim")
     for number, head in enumerate(heads):
         table.add_column(head, justify="left" if number < 2 else "right", no_wrap=True, overflow="ellipsis")
     for run in _shown(standing):
-        cells = _cells(run)
+        cells = _cells(run, wide=wide)
         table.add_row(*(Text(clean(cells[head])) for head in heads), style=STYLES[run.state])
     return table
 
@@ -79,23 +78,37 @@ def _shown(standing: Standing) -> list[RunStanding]:
     return [*ended[-SHOWN_ENDED:], *running, *queued[:SHOWN_QUEUED]]
 
 
-def _cells(run: RunStanding) -> dict[str, str]:
+def _cells(run: RunStanding, *, wide: bool) -> dict[str, str]:
     """Every column's text for one run."""
-    share = run.tokens_done / run.tokens if run.tokens else 0.0
-    end = "" if run.loss is None else f"{run.loss:.4f}"
-    if run.outlook is not None:
-        low, high = run.outlook.band()
-        end = f"{run.outlook.loss:.3f} ({low:.3f} - {high:.3f})"
-    full = round(BAR * share)
     return {
         "run": f"{SIGNS[run.state]} {run.label}",
-        "done": f"{'━' * full}{'╌' * (BAR - full)} {share:4.0%}" if run.state == "running" else run.state,
+        "done": _done(run, wide=wide) if run.state == "running" else run.state,
         "tokens/s": "" if run.tokens_per_second is None else _amount(run.tokens_per_second),
         "left": "" if run.left_seconds is None else duration(run.left_seconds),
         "loss now": "" if run.loss_now is None else f"{run.loss_now:.3f}",
-        "will end at": end,
+        "final loss": _end(run, wide=wide),
         "limit": "" if run.allowed is None else f"{run.allowed:.3f}",
     }
+
+
+def _done(run: RunStanding, *, wide: bool) -> str:
+    share = run.tokens_done / run.tokens
+    full = round(BAR * share)
+    return f"{'━' * full}{'╌' * (BAR - full)} {share:4.0%}" if wide else f"{share:.0%}"
+
+
+def _end(run: RunStanding, *, wide: bool) -> str:
+    """The loss that was measured, or the one that is foretold with its band."""
+    if run.loss is not None:
+        return f"{run.loss:.4f}"
+    if run.outlook is None:
+        return ""
+    low, high = run.outlook.band()
+    return (
+        f"{run.outlook.loss:.3f} ({low:.3f} - {high:.3f})"
+        if wide
+        else f"{run.outlook.loss:.3f} ±{(high - low) / 2:.3f}"
+    )
 
 
 def _amount(value: float) -> str:

@@ -74,6 +74,7 @@ class Observer:
 
     def __init__(self, ladder: Ladder, results: Path, registry: Callable[[], Registry | None]) -> None:
         self.ladder, self.results, self._registry = ladder, results, registry
+        self._labels = labels(ladder)
         self._finished: dict[str, Finished] = {}
         self._running: dict[tuple[str, int, int], RunStanding] = {}
         self._laws: dict[str, Fit | None] = {}
@@ -123,7 +124,7 @@ class Observer:
         done = int(curve.tokens_S[-1]) if curve is not None and len(curve) else 0
         return RunStanding(
             run=cell.run,
-            label=label(cell),
+            label=self._labels[cell.run],
             state=_state(fact),
             tokens=cell.tokens,
             tokens_done=cell.tokens if fact.state == "done" else done,
@@ -139,7 +140,7 @@ class Observer:
         rate, done = tokens_per_second(curve), int(curve.tokens_S[-1])
         return RunStanding(
             run=cell.run,
-            label=label(cell),
+            label=self._labels[cell.run],
             state="running",
             tokens=cell.tokens,
             tokens_done=done,
@@ -212,19 +213,27 @@ def load_curve(results: Path, cell: Cell) -> Curve | None:
     return Curve.load(path) if path.exists() else None
 
 
-def label(cell: Cell) -> str:
-    """A run in a few words: family, size, budget, seed, and what sets it apart from its ladder.
+def labels(ladder: Ladder) -> dict[str, str]:
+    """Each run in a few words: size, budget, seed, and whatever else sets it apart within its ladder."""
+    several_families = len({cell.shape.family for cell in ladder.cells}) > 1
+    rates: dict[object, set[float]] = {}
+    for cell in ladder.cells:
+        rates.setdefault(cell.shape, set()).add(cell.recipe.lr)
+    return {cell.run: label(cell, family=several_families, rate=len(rates[cell.shape]) > 1) for cell in ladder.cells}
+
+
+def label(cell: Cell, *, family: bool, rate: bool) -> str:
+    """A run in a few words, with its family and its learning rate where they tell it apart.
 
     It says the text's spoiling and the teacher, as both decide what the loss can be compared with.
     """
     from kleiber.quantity import show
 
-    parts = [f"{show(cell.shape.active_params)} {cell.shape.family}", show(cell.tokens), f"seed {cell.seed}"]
-    parts.append(f"lr {cell.recipe.peak_lr(cell.shape.width):.2g}")
-    if cell.data.facts():
-        parts.append("spoilt")
-    if cell.distillation:
-        parts.append("taught")
+    parts = [show(cell.shape.active_params), show(cell.tokens), f"seed {cell.seed}"]
+    parts += [cell.shape.family] if family else []
+    parts += [f"lr {cell.recipe.peak_lr(cell.shape.width):.2g}"] if rate else []
+    parts += ["spoilt"] if cell.data.facts() else []
+    parts += ["taught"] if cell.distillation else []
     return " · ".join(parts)
 
 
