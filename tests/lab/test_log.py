@@ -10,10 +10,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the lab trains with PyTorch")
 
+from tests.lab.planted import cell  # noqa: E402
+
 import kleiber  # noqa: E402
 from kleiber.errors import InputError  # noqa: E402
 from kleiber.lab.log import LOGGERS, Logger, logging_to  # noqa: E402
-from tests.lab.planted import cell  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 STEPS = 1000
