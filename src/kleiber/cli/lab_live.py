@@ -1,7 +1,7 @@
 """`kleiber lab watch`, and the same picture while `kleiber lab run` trains on a terminal.
 
 The one idea: nobody draws in the background. Whoever trains or waits calls `beat` between two steps, and now and then it draws;
-the longer a picture takes, the longer the pause, so that looking costs at most a twentieth of the time.
+the more processor time a picture takes, the longer the pause, so that looking costs about a twentieth of the time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kleiber.lab.registry import Registry
 
 WATCH_SCHEMA = "kleiber/lab-watch/1"
-PAUSE_SECONDS, SHARE = 1.0, 20
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, SHARE = 1.0, 10.0, 20
 
 Ladder = Annotated[str, typer.Argument(metavar="LADDER.toml", help="The ladder that is being trained.")]
 
@@ -46,11 +46,11 @@ class Picture:
         """Draw, if it is time."""
         if time.monotonic() < self._next:
             return
-        began = time.monotonic()
+        began = time.process_time()
         standing = self._observer.look()
         self._live.update(view(standing, width=self._live.console.width), refresh=True)
-        took = time.monotonic() - began
-        self._next = time.monotonic() + max(PAUSE_SECONDS, SHARE * took)
+        spent_seconds = time.process_time() - began
+        self._next = time.monotonic() + min(LONGEST_PAUSE_SECONDS, max(PAUSE_SECONDS, SHARE * spent_seconds))
 
 
 @contextmanager
