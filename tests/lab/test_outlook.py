@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -77,13 +78,14 @@ def test_what_cannot_be_foretold_is_not() -> None:
     assert outlook(new.cell, at(new, 0.02), done) is None
     spoilt = Finished(cell=_spoilt(), curve=new.curve, loss=new.loss)
     assert outlook(new.cell, at(new, 0.5), [spoilt]) is None
+    broken = new.curve.loss_S.copy()
+    broken[400] = np.nan
+    assert outlook(new.cell, replace(new.curve, loss_S=broken).until(500), done) is None
     # A run does not know its own end.
     assert outlook(done[0].cell, at(done[0], 0.5), done[:1]) is None
 
 
 def _spoilt():
-    from dataclasses import replace
-
     return replace(cell(seed=2), data=Data(noise=0.1))
 
 
@@ -129,8 +131,6 @@ def test_a_run_that_turns_leaves_its_band() -> None:
     run = trained(cell(seed=1), rng)
     loss_S = run.curve.loss_S.copy()
     loss_S[600:] += 0.5
-    from dataclasses import replace
-
     turned = Finished(cell=run.cell, curve=replace(run.curve, loss_S=loss_S), loss=run.loss)
     (first, *_) = _signs(turned, done, 0.95)
     assert first.startswith("it left its band: worse than foretold at")

@@ -149,19 +149,19 @@ def related(one: Cell, other: Cell) -> bool:
 
 
 def outlook(cell: Cell, curve: Curve, finished: Sequence[Finished]) -> Outlook | None:
-    """Where a run will end; None before a related run has finished, and in the first steps after warm-up.
+    """Where a run will end; None before a related run has finished, in the first steps after warm-up and for a loss that is none.
 
     The run itself is left out of `finished`.
     """
     kin = _nearest(cell, finished)
     mine = course(cell, curve)
-    if not kin or mine.weight_K.sum() < FEWEST_STEPS:
+    if not kin or mine.weight_K.sum() < FEWEST_STEPS or not np.isfinite(mine.loss_K).all():
         return None
     memory = shared_habit(kin).memory
     guess = _log_end(mine, typical([each.habits[memory] for each in kin]))
     errors = [_hindsight(each, kin, memory, mine.share) for each in kin]
-    known = np.array([error for error in errors if error is not None])
-    if not known.size:
+    known = np.array([error for error in errors if error is not None and math.isfinite(error)])
+    if not known.size or not math.isfinite(guess):
         return None
     freedom = USUAL_RUNS + known.size - 1
     squares = USUAL_RUNS * USUAL_SCATTER**2 + float(((known - known.mean()) ** 2).sum())
@@ -183,9 +183,10 @@ def _hindsight(run: Finished, kin: Sequence[Finished], memory: int, share: float
 
 
 def _log_end(so_far: Course, habit: Habit) -> float:
-    """Log of the training loss at the planned end."""
+    """Log of the training loss at the planned end; NaN where the law falls below nothing, as near a loss of zero it may."""
     fitted, _ = _fitted(so_far, habit)
-    return math.log(fitted.at(so_far.end_s1, so_far.end_s2_M))
+    loss = fitted.at(so_far.end_s1, so_far.end_s2_M)
+    return math.log(loss) if loss > 0 else math.nan
 
 
 def shared_habit(kin: Sequence[Finished]) -> Habit:
