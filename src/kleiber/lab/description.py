@@ -74,6 +74,13 @@ def read_ladder(path: str | Path) -> Ladder:
     )
 
 
+def read_stages(path: str | Path) -> list[tuple[dict[str, Any], list[Cell]]]:
+    """The stages of a ladder that can be read, each as the file has it and with its cells."""
+    raw = _load(Path(path))
+    known = {cell.run: cell for cell in read_ladder(path).cells}
+    return [(stage, _cells(raw, stage, known, str(path))) for stage in raw["stage"]]
+
+
 def _cells(raw: dict[str, Any], stage: dict[str, Any], known: Mapping[str, Cell], at: str) -> list[Cell]:
     """The cells of one stage: its grid, or a teacher, its students and their twins."""
     _only(stage, (*GRID, "teacher", *TAUGHT), at)

@@ -9,7 +9,11 @@ from __future__ import annotations
 from kleiber.errors import KleiberError
 
 
-class Diverged(KleiberError):  # noqa: N818 - what happened to the run, not to the program
+class Fault(KleiberError):  # noqa: N818 - what happened to the run, not to the program
+    """A run has ended without a result; the message is the reason that is written down."""
+
+
+class Diverged(Fault):
     """The loss of a run is no longer a number."""
 
     def __init__(self, step: int) -> None:
@@ -23,7 +27,7 @@ def reason(error: Exception) -> str | None:
         return None
     said = str(error).strip().splitlines()
     what = said[0] if said else ""
-    if isinstance(error, Diverged):
+    if isinstance(error, Fault):
         return what
     if isinstance(error, MemoryError) or _is_allocation(error):
         return f"out of memory: {what}" if what else "out of memory"

@@ -1,6 +1,7 @@
 """What a ladder leaves on disk: a JSON file per finished run, checkpoints, teachers' weights; each whole or not there.
 
     runs/      the row of every finished run, written before the registry hears of it: a dead database loses nothing
+    curves/    the curve of every run, as far as it is (`kleiber.lab.curve`)
     trunks/    a checkpoint at every branch point, to go on from
     teachers/  the weights of runs that others learn from
     claims/    a lock per worker (`kleiber.lab.registry.worker`)
@@ -23,7 +24,7 @@ from kleiber.lab.cell import Cell
 
 def make_folders(results: Path) -> None:
     """Make what is missing of a results folder."""
-    for folder in ("runs", "trunks", "teachers", "claims"):
+    for folder in ("runs", "curves", "trunks", "teachers", "claims"):
         (results / folder).mkdir(parents=True, exist_ok=True)
 
 

@@ -8,7 +8,7 @@ lie in a results folder (`kleiber.lab.folder`), which several machines may share
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from kleiber.lab.corpus import read_corpus
 from kleiber.lab.description import Ladder, read_ladder
 from kleiber.lab.experiment import repetitions
 from kleiber.lab.folder import finished, make_folders
+from kleiber.lab.listener import Listening, Pulse
 from kleiber.lab.one_run import train_cell
 from kleiber.lab.tokenizer import tokenized
 from kleiber.lab.worker import take_up, work
@@ -37,13 +38,16 @@ def run(
     registry: str | None = None,
     on: str | None = None,
     retry: bool = False,
+    listening: Sequence[Listening] = (),
+    pulse: Callable[[], None] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Train what is missing of a ladder; yield each run as it finishes, those finished earlier first.
 
     With one worker and no executor named (`on`) training happens in this process, else in `workers` jobs of one thread each.
     `registry` is the URL of a database that keeps the runs' states; without one it is a file in the results folder. Runs that
     failed stay so unless `retry`. Calling it again after a kill goes on from the last checkpoint; several calls may share a
-    registry. Raises `KleiberError` where workers had to stop with runs left to do.
+    registry. `listening` hears every run, wherever it is trained; `pulse` is called in this process now and then while it waits
+    or trains. Raises `KleiberError` where workers had to stop with runs left to do.
     """
     from kleiber.lab.registry import open_registry
     from kleiber.lab.registry.claims import take_back
@@ -64,12 +68,25 @@ def run(
         return
     _announce_repetitions(ladder, pending, results)
     if workers == 1 and on is None:
-        yield from work(ladder, results, book)
+        yield from work(ladder, results, book, (*listening, *([Pulse(pulse)] if pulse else [])))
         return
     from kleiber.lab.crew import Crew
 
-    crew = Crew(str(ladder_toml), ladder, results, registry=book, url=url, yielded=yielded)
+    crew = Crew(
+        str(ladder_toml),
+        ladder,
+        results,
+        registry=book,
+        url=url,
+        yielded=yielded,
+        listening=listening,
+        pulse=pulse or _nothing,
+    )
     yield from crew.rows(on or "local", workers=workers)
+
+
+def _nothing() -> None:
+    """What happens now and then where nothing was asked for."""
 
 
 def _announce_repetitions(ladder: Ladder, pending: list[Cell], results: Path) -> None:

@@ -7,9 +7,8 @@ that a run that was killed at any moment ends on the same bits when it is traine
 
 from __future__ import annotations
 
-import json
 import math
-import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,13 +18,17 @@ import numpy as np
 from kleiber.lab.cell import Cell
 from kleiber.lab.corpus import Corpus
 from kleiber.lab.corruption import spoil
+from kleiber.lab.curve import Recorder
 from kleiber.lab.faults import Diverged
 from kleiber.lab.folder import write_json
+from kleiber.lab.listener import Listener, Listening, audience
 from kleiber.lab.row import row_of
 
 if TYPE_CHECKING:
     from kleiber.lab.teacher import Teacher
     from kleiber.lab.train import Trainer
+
+TOKENS_BETWEEN_CHECKPOINTS = 2_000_000
 
 
 def train_cell(
@@ -36,13 +39,28 @@ def train_cell(
     hardware: str,
     keep: bool = False,
     teacher_loss: float | None = None,
+    listening: Sequence[Listening] = (),
 ) -> dict[str, Any]:
     """Bring the cell's trunk to its branch point, decay, measure, write the finished run down; `keep` its weights to teach.
 
-    `teacher_loss` is what a student's row says of its teacher. Raises `Diverged` where the loss is no longer a number.
+    `teacher_loss` is what a student's row says of its teacher; `listening` hears every step. Raises `Diverged` where the loss is
+    no longer a number, and whatever a listener raises.
     """
-    began = time.perf_counter()
-    trainer, seconds_before = _trained(cell, corpus, results, began)
+    recorder = Recorder(results, cell.run)
+    with audience(cell, recorder, listening) as present:
+        trainer = _trained(cell, corpus, results, recorder, present)
+        row = {**_measured(cell, corpus, trainer, teacher_loss), "wall_seconds": round(recorder.seconds(), 1)}
+        row["hardware"] = hardware
+        # The weights first: a finished run that should teach could not without them.
+        if keep:
+            trainer.state().save(results / "teachers" / f"{cell.run}.npz")
+        write_json(results / "runs" / f"{cell.run}.json", row)
+        present.row = row
+    return row
+
+
+def _measured(cell: Cell, corpus: Corpus, trainer: Trainer, teacher_loss: float | None) -> dict[str, Any]:
+    """The row of a trained model."""
     held = trainer.held_out()
     if not math.isfinite(held.loss):
         raise Diverged(trainer.step)
@@ -57,32 +75,25 @@ def train_cell(
     # Last: the lines it reads again would count among those that the experts' load is measured on.
     if (answers := trainer.answer_loss()) is not None:
         row["answer_loss"] = answers
-    row["wall_seconds"] = round(seconds_before + time.perf_counter() - began, 1)
-    row["hardware"] = hardware
-    # The weights first: a finished run that should teach could not without them.
-    if keep:
-        trainer.state().save(results / "teachers" / f"{cell.run}.npz")
-    write_json(results / "runs" / f"{cell.run}.json", row)
     return row
 
 
-def _trained(cell: Cell, corpus: Corpus, results: Path, began: float) -> tuple[Trainer, float]:
-    """The cell's model at its end, and the seconds spent on it before `began`."""
+def _trained(cell: Cell, corpus: Corpus, results: Path, recorder: Recorder, listener: Listener) -> Trainer:
+    """The cell's model at its end."""
     from kleiber.lab.train import State, Trainer
 
     teacher = _teacher(cell, corpus, results)
     spoilt = spoil(corpus, cell.data)
-    trainer = Trainer(cell.shape, cell.recipe, spoilt, seed=cell.seed, teacher=teacher)
+    trainer = Trainer(cell.shape, cell.recipe, spoilt, seed=cell.seed, teacher=teacher, listeners=(listener,))
     branch_step = cell.recipe.branch_step(cell.tokens)
-    seconds_before = 0.0
     checkpoint = _latest_checkpoint(results / "trunks" / cell.trunk, branch_step)
     if checkpoint is not None:
         trainer.restore(State.load(checkpoint))
-        seconds_before = json.loads(checkpoint.with_suffix(".json").read_text())["wall_seconds"]
+        recorder.go_on_from(checkpoint)
     if trainer.step < branch_step:
-        _train_trunk(trainer, branch_step, results / "trunks" / cell.trunk, seconds_before, began)
+        _train_trunk(trainer, branch_step, results / "trunks" / cell.trunk, recorder)
     trainer.train_branch(cell.tokens)
-    return trainer, seconds_before
+    return trainer
 
 
 def _teacher(cell: Cell, corpus: Corpus, results: Path) -> Teacher | None:
@@ -97,26 +108,26 @@ def _teacher(cell: Cell, corpus: Corpus, results: Path) -> Teacher | None:
     path = results / "teachers" / f"{source.run}.npz"
     if not path.exists():
         # It was finished before anyone wanted to learn from it: only its decay is trained again, from the trunk's checkpoint.
-        _trained(source, corpus, results, time.perf_counter())[0].state().save(path)
+        recorder = Recorder(results, source.run)
+        _trained(source, corpus, results, recorder, recorder).state().save(path)
     trainer = Trainer(source.shape, replace(source.recipe, compile=False), spoil(corpus, source.data), seed=source.seed)
     trainer.restore(State.load(path))
     model = trainer.model.eval().requires_grad_(False)
     return Teacher(model=model, temperature=taught.temperature, mixture=taught.mixture)
 
 
-def _train_trunk(trainer: Trainer, branch_step: int, folder: Path, seconds_before: float, began: float) -> None:
+def _train_trunk(trainer: Trainer, branch_step: int, folder: Path, recorder: Recorder) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    steps_between = max(1, 2_000_000 // trainer.recipe.batch_tokens)
+    steps_between = max(1, TOKENS_BETWEEN_CHECKPOINTS // trainer.recipe.batch_tokens)
     while trainer.step < branch_step:
         trainer.train_trunk(min(branch_step, trainer.step + steps_between))
         state = trainer.state()
         # What is no number any more is not kept: every run of this trunk would go on from it.
         if not np.isfinite(state.weights_P).all():
             raise Diverged(trainer.step)
-        wall_seconds = seconds_before + time.perf_counter() - began
         path = folder / f"{trainer.step}.npz"
-        # The clock first: a checkpoint without it could not be taken up again.
-        write_json(path.with_suffix(".json"), {"wall_seconds": wall_seconds})
+        # The clock and the curve first: without them a checkpoint could not be taken up again.
+        recorder.keep_beside(path)
         state.save(path)
 
 

@@ -7,7 +7,7 @@ of one learning rate lie side by side: the optimiser sees one stretch of the vec
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,10 +77,21 @@ class State:
 
 
 class Trainer:
-    """A model of one shape and seed that can be moved to any state and trained on from there, with a teacher or without."""
+    """A model of one shape and seed that can be moved to any state and trained on from there, with a teacher or without.
+
+    After every step each listener is called with the trainer as it stands then, the rate of the step and its loss: a scalar
+    that is still on its device, so that whoever need not know it at once does not wait for it.
+    """
 
     def __init__(
-        self, shape: Shape, recipe: Recipe, corpus: Corpus, *, seed: int, teacher: Teacher | None = None
+        self,
+        shape: Shape,
+        recipe: Recipe,
+        corpus: Corpus,
+        *,
+        seed: int,
+        teacher: Teacher | None = None,
+        listeners: Sequence[Listener] = (),
     ) -> None:
         if corpus.vocabulary != shape.vocabulary:
             raise InputError(
@@ -88,6 +99,7 @@ class Trainer:
                 found=f"{shape.vocabulary} tokens in the model, {corpus.vocabulary} in the text",
                 where=corpus.source,
             )
+        self._listeners = tuple(listeners)
         self.shape, self.recipe, self.corpus = shape, recipe, corpus
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.windows = Windows(
@@ -191,7 +203,7 @@ class Trainer:
     def _take_step(self, lr: float) -> None:
         batch_BT = torch.from_numpy(self.windows.batch(self.step)).to(self.device)
         target_BT = torch.from_numpy(self.windows.targets(self.step)).to(self.device)
-        loss = self._lesson(batch_BT[:, :-1], target_BT)
+        loss = lesson = self._lesson(batch_BT[:, :-1], target_BT)
         if self.step % STEPS_BETWEEN_LOOKS == 0 and not torch.isfinite(loss):
             raise Diverged(self.step)
         for layer in self._experts:
@@ -202,6 +214,8 @@ class Trainer:
         for layer in self._experts:
             layer.balance()
         self.step += 1
+        for listener in self._listeners:
+            listener(self, lr, lesson.detach())
 
     def _lesson(self, input_BT: torch.Tensor, target_BT: torch.Tensor) -> torch.Tensor:
         if self._teacher is None:
@@ -247,6 +261,10 @@ class Trainer:
             if rest.numel() > 1:
                 nats += float(self._loss(self.model, rest[None, :-1], rest[None, 1:], reduction="sum"))
         return nats, int(text.size - 1)
+
+
+Listener = Callable[[Trainer, float, torch.Tensor], None]
+"""What is told of every step: the trainer, the rate, the loss."""
 
 
 def _array(vector: torch.Tensor) -> NDArray[np.float32]:

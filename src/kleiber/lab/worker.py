@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from kleiber.lab.corruption import spoil
 from kleiber.lab.description import Ladder, read_ladder
 from kleiber.lab.faults import Diverged, reason
 from kleiber.lab.folder import finished, make_folders
+from kleiber.lab.listener import Listening
 from kleiber.lab.one_run import train_cell
 from kleiber.lab.row import row_of
 from kleiber.lab.thread import one_quick_thread
@@ -35,7 +36,9 @@ PATIENCE_SECONDS = (1.0, 2.0, 4.0, 8.0)
 """How long a worker with a finished run waits for a registry that does not answer: that of a server's restart."""
 
 
-def work(ladder: Ladder, results: Path, registry: Registry) -> Iterator[dict[str, Any]]:
+def work(
+    ladder: Ladder, results: Path, registry: Registry, listening: Sequence[Listening] = ()
+) -> Iterator[dict[str, Any]]:
     """Take runs one after the other until every run is done or failed; yield what this process trained."""
     from kleiber.lab.registry.claims import give_back, take, take_back
     from kleiber.lab.registry.database import RegistryError
@@ -49,7 +52,7 @@ def work(ladder: Ladder, results: Path, registry: Registry) -> Iterator[dict[str
             cell = take(registry, ladder.cells, worker)
             if cell is not None:
                 try:
-                    row = _attempt(cell, ladder, corpus, results, registry, worker)
+                    row = _attempt(cell, ladder, corpus, results, registry, worker, listening)
                 except BaseException:
                     # A registry that does not answer will find out that the worker is gone.
                     with suppress(RegistryError):
@@ -63,12 +66,12 @@ def work(ladder: Ladder, results: Path, registry: Registry) -> Iterator[dict[str
                 time.sleep(POLL_SECONDS)
 
 
-def work_for(ladder_toml: str, results_dir: str, registry_url: str) -> str | None:
+def work_for(ladder_toml: str, results_dir: str, registry_url: str, listening: Sequence[Listening] = ()) -> str | None:
     """One job of an executor: work until nothing is left. Returns why it had to stop before, in a sentence, if it had to."""
     from kleiber.lab.registry import open_registry
 
     try:
-        for _ in work(read_ladder(ladder_toml), Path(results_dir), open_registry(registry_url)):
+        for _ in work(read_ladder(ladder_toml), Path(results_dir), open_registry(registry_url), listening):
             pass
     except OSError as error:
         return f"{error.filename or results_dir}: {error.strerror or error}"
@@ -101,7 +104,13 @@ def unsettled(ladder: Ladder, registry: Registry) -> list[str]:
 
 
 def _attempt(
-    cell: Cell, ladder: Ladder, corpus: Corpus, results: Path, registry: Registry, worker: Worker
+    cell: Cell,
+    ladder: Ladder,
+    corpus: Corpus,
+    results: Path,
+    registry: Registry,
+    worker: Worker,
+    listening: Sequence[Listening],
 ) -> dict[str, Any] | None:
     """Train a run that is this worker's; `None` where it failed."""
     from kleiber.lab.registry.claims import beating
@@ -114,7 +123,15 @@ def _attempt(
     try:
         with beating(registry, worker), one_quick_thread():
             keep = cell.run in ladder.teachers
-            row = train_cell(cell, corpus, results, hardware=ladder.hardware, keep=keep, teacher_loss=teacher_loss)
+            row = train_cell(
+                cell,
+                corpus,
+                results,
+                hardware=ladder.hardware,
+                keep=keep,
+                teacher_loss=teacher_loss,
+                listening=listening,
+            )
     except Exception as error:
         why = reason(error)
         if why is None or os.environ.get("KLEIBER_DEBUG") == "1":

@@ -80,6 +80,11 @@ def rung_off_neighbours(table: RunTable) -> Finding | None:
     )
 
 
+def rungs_off(table: RunTable) -> tuple[Off, ...]:
+    """Every rung that the check names, in whichever population."""
+    return tuple(each for part in split(table) for each in _named(part) or ())
+
+
 def _named(table: RunTable) -> list[Off] | None:
     """The rungs of one population that lie off, worst first; None where there are too few sizes to tell."""
     best = best_of_cells(table)
