@@ -131,7 +131,8 @@ def test_teachers_that_make_no_sense(ladder_toml: Path, change: tuple[str, str],
 torch = pytest.importorskip("torch", reason="the lab trains with PyTorch")
 
 from kleiber.lab.corpus import Corpus, read_corpus  # noqa: E402
-from kleiber.lab.ladder import _teacher, run  # noqa: E402
+from kleiber.lab.ladder import run  # noqa: E402
+from kleiber.lab.one_run import _teacher  # noqa: E402
 from kleiber.lab.table import COLUMNS, TEACHER_COLUMNS, table, write_table  # noqa: E402
 from kleiber.lab.teacher import Teacher, distillation_loss  # noqa: E402
 from kleiber.lab.train import Trainer  # noqa: E402
