@@ -258,7 +258,11 @@ def _finished_runs(folder: Path) -> Path:
     words = {"string": "x", "int64": 8, "double": 1.5}
     (folder / "runs").mkdir()
     for seed in (0, 1):
-        row = {name: words[kind] for name, kind in COLUMNS.items()} | {"seed": seed, "corpus_sha256": "c"}
+        row = {name: words[kind] for name, kind in COLUMNS.items()} | {
+            "seed": seed,
+            "corpus_sha256": "c",
+            "tokenizer": "bytes",
+        }
         (folder / "runs" / f"{seed}.json").write_text(json.dumps(row))
     return folder
 

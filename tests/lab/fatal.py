@@ -12,7 +12,7 @@ from kleiber.lab import worker
 FATAL_WIDTH = 16
 
 
-def work_until_killed(ladder_toml: str, results_dir: str, registry_url: str) -> str | None:
+def work_until_killed(ladder_toml: str, results_dir: str, registry_url: str, listening: Any) -> str | None:
     """As `work_for`, but that a run of width 16 has its process killed, as the system does where memory is short."""
 
     def killed_or_trained(cell: Any, *arguments: Any, **options: Any) -> dict[str, Any]:
@@ -23,4 +23,4 @@ def work_until_killed(ladder_toml: str, results_dir: str, registry_url: str) -> 
     # Nothing is trained: these processes do without PyTorch.
     worker.one_quick_thread = nullcontext  # type: ignore[assignment]
     worker.train_cell = killed_or_trained  # type: ignore[assignment]
-    return worker.work_for(ladder_toml, results_dir, registry_url)
+    return worker.work_for(ladder_toml, results_dir, registry_url, listening)

@@ -291,7 +291,9 @@ def test_a_teacher_of_any_family_is_the_model_that_was_finished(
     trainer = Trainer(source.shape, source.recipe, corpus, seed=source.seed)
     trainer.model = teacher.model  # type: ignore[assignment]
     assert not teacher.model.training  # type: ignore[attr-defined]
-    assert trainer.held_out_loss()[0] == rows[student.run]["teacher_loss"] == rows[source.run]["loss"]
+    assert rows[student.run]["teacher_loss"] == rows[source.run]["loss"]
+    # To the last bits: how a product of floats is summed may depend on where in memory its factors lie.
+    assert trainer.held_out_loss()[0] == pytest.approx(rows[source.run]["loss"], rel=1e-9)
 
 
 @pytest.mark.parametrize("step", [5, 28], ids=["on the trunk", "in the decay"])

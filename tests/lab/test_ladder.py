@@ -11,7 +11,8 @@ import pytest
 
 from kleiber.errors import InputError
 from kleiber.lab.description import read_ladder
-from kleiber.lab.ladder import run, work
+from kleiber.lab.ladder import registry_url, run, work
+from kleiber.lab.registry import open_registry
 from kleiber.lab.table import COLUMNS, table, write_table
 
 LOSSLESS = ("run", "loss", "loss_se", "tokens", "flops")
@@ -72,7 +73,8 @@ def test_runs_are_resumed_and_never_lost(ladder_toml: Path, tmp_path: Path) -> N
     pytest.importorskip("torch", reason="the lab trains with PyTorch")
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert len(list(run(ladder_toml, whole))) == 5
-    worker = work(read_ladder(ladder_toml), broken)
+    broken.mkdir()
+    worker = work(read_ladder(ladder_toml), broken, open_registry(registry_url(broken)))
     first = [next(worker), next(worker)]
     # What a kill in the middle of a write leaves behind: a temporary file that nobody takes for a run.
     (broken / "runs" / ".half.json.1").write_text('{"run": ')
@@ -87,7 +89,7 @@ def test_runs_are_resumed_and_never_lost(ladder_toml: Path, tmp_path: Path) -> N
 def test_two_workers_share_a_ladder(ladder_toml: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the lab trains with PyTorch")
     ladder = read_ladder(ladder_toml)
-    one = work(ladder, tmp_path)
+    one = work(ladder, tmp_path, open_registry(registry_url(tmp_path)))
     next(one)
     rows = list(run(ladder_toml, tmp_path, workers=2))
     assert sorted(row["run"] for row in rows) == sorted(cell.run for cell in ladder.cells)
