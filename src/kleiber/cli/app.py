@@ -19,6 +19,7 @@ from kleiber.cli import (
     cost,
     distil,
     experts_place,
+    experts_replay,
     experts_stats,
     fit,
     forecast,
@@ -51,6 +52,7 @@ COMMANDS: tuple[Command, ...] = (
     chart.COMMAND,
     experts_stats.COMMAND,
     experts_place.COMMAND,
+    experts_replay.COMMAND,
     *lab.COMMANDS,
     *ledger.COMMANDS,
 )
