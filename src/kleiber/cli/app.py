@@ -18,6 +18,9 @@ from kleiber.cli import (
     compare,
     cost,
     distil,
+    experts_place,
+    experts_replay,
+    experts_stats,
     fit,
     forecast,
     frontier,
@@ -47,6 +50,9 @@ COMMANDS: tuple[Command, ...] = (
     published.COMMAND,
     laws.COMMAND,
     chart.COMMAND,
+    experts_stats.COMMAND,
+    experts_place.COMMAND,
+    experts_replay.COMMAND,
     *lab.COMMANDS,
     *ledger.COMMANDS,
 )
@@ -82,6 +88,9 @@ def root(
 
 GROUPS = {
     "": app,
+    "experts": typer.Typer(
+        help="Sparse models: balance and place experts.", no_args_is_help=True, rich_markup_mode=None
+    ),
     "lab": typer.Typer(help="Make new runs: train ladders.", no_args_is_help=True, rich_markup_mode=None),
     "ledger": typer.Typer(help="Hold forecasts against what happened.", no_args_is_help=True, rich_markup_mode=None),
 }
