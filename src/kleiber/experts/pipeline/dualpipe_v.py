@@ -1,7 +1,7 @@
 """DualPipe-V: DualPipe folded in the middle, so that one copy of the model is enough and half the devices do.
 
-Device i of D holds the stages i and 2D - 1 - i; what was the other way is the same micro-batches coming back down the V. The lists
-are those of the first half of DualPipe on 2D devices, and so is the bubble: (D - 1)(F&B + B - 3 W), per stage of 2D.
+Device i of D holds the stages i and 2D - 1 - i; what was the other way is the same micro-batches coming back up the V. The
+lists are those of the first half of DualPipe on 2D devices, and so is the bubble: (D - 1)(F&B + B - 3 W), per stage of 2D.
 
 Source: github.com/deepseek-ai/DualPipe (DualPipeV, "cut in half"); the order agrees with PyTorch's ScheduleDualPipeV (tests).
 """

@@ -85,14 +85,14 @@ class Timeline:
         return float(max(ends[-1] for ends in self.ends))
 
     @property
-    def bubble_D(self) -> Array:
-        """Seconds that each device stands idle."""
+    def idle(self) -> Array:
+        """Seconds that each device stands idle, (D,)."""
         return self.seconds - self.busy_D
 
     @property
     def bubble_fraction(self) -> float:
         """The mean device's idle part of the whole."""
-        return float(self.bubble_D.mean() / self.seconds)
+        return float(self.idle.mean() / self.seconds)
 
 
 def timeline(orders: Orders, durations: Durations) -> Timeline:
@@ -100,7 +100,7 @@ def timeline(orders: Orders, durations: Durations) -> Timeline:
 
     >>> from kleiber.experts.pipeline import find_pipeline
     >>> found = timeline(find_pipeline("1f1b").orders(8, 16), even(8, 1.0, 2.0))
-    >>> found.seconds, float(found.bubble_D[0])
+    >>> found.seconds, float(found.idle[0])
     (69.0, 21.0)
     """
     clock = _Clock(orders, durations)
@@ -180,7 +180,7 @@ class _Clock:
             while len(starts[device]) < len(slots):
                 slot = slots[len(starts[device])]
                 begin = self._begin(slot, now[device], done)
-                if not isinstance(begin, float):
+                if isinstance(begin, tuple):
                     waiting.setdefault(begin, []).append(device)
                     break
                 starts[device].append(begin)
