@@ -1,1 +1,1 @@
-"""Sparse models at scale: from routing traces and a cluster to a placement, a schedule and a step time."""
+"""Sparse models at scale: routing traces, the cluster they meet, where each expert sits and what that is worth."""
