@@ -59,7 +59,8 @@ class Cluster:
     lost: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        assert len(self.slots) == self.devices and len(self.speed) in (0, self.devices)
+        assert len(self.slots) == self.devices
+        assert len(self.speed) in (0, self.devices)
         if self.slots_G.sum() == 0:
             raise InputError(
                 "the cluster has no capacity: no device has a slot left",
@@ -136,8 +137,9 @@ class Cluster:
 def read_cluster(path: str | Path) -> Cluster:
     """The cluster of a TOML file; raises `InputError` naming file and field.
 
-    Needed: `nodes`, `devices_per_node`, `slots_per_device`. Besides: `speed`, `memory_gb` and `expert_gb` (together), `lost` (device
-    numbers from 0), `link_gb_per_s` (in a node, per device), `network_gb_per_s` (between nodes, per device); 1 GB = 1e9 bytes.
+    Needed: `nodes`, `devices_per_node`, `slots_per_device`. Besides: `speed`, `memory_gb` and `expert_gb` (together), `lost`
+    (device numbers from 0), `link_gb_per_s` (in a node, per device), `network_gb_per_s` (between nodes, per device); 1 GB = 1e9
+    bytes.
     """
     try:
         data = tomllib.loads(Path(path).read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
 """RoutingTrace: how many tokens each expert of each layer was sent, step by step.
 
-The way the data takes: a file (`kleiber.experts.read`) or an array -> `RoutingTrace` -> loads per layer and expert, over all steps or
-over a window of them. One idea: a placement needs only counts; of the choices themselves only which experts are chosen
+The way the data takes: a file (`kleiber.experts.read`) or an array -> `RoutingTrace` -> loads per layer and expert, over all
+steps or over a window of them. One idea: a placement needs only counts; of the choices themselves only which experts are chosen
 *together* is kept, as counts too, so that a trace of any length fits in memory.
 
 Shapes: S steps, L layers, E experts, T tokens, K choices of a token.
@@ -26,7 +26,8 @@ class RoutingTrace:
     """Tokens per step, layer and expert.
 
     `count_SLE`: assignments (a token with k choices counts k times); `step_S` and `layer_L`: their numbers in the run that was
-    traced; `together_LEE`: tokens that chose both of two experts (None where only counts were recorded); `choices`: k, where known.
+    traced; `together_LEE`: tokens that chose both of two experts (None where only counts were recorded); `choices`: k, where
+    known.
 
     >>> trace = RoutingTrace.from_counts([[[3, 1, 0, 4]], [[1, 1, 0, 6]]])
     >>> trace.load_LE
@@ -124,7 +125,7 @@ class RoutingTrace:
 
 def tally(choice_TK: NDArray[np.integer], experts: int, where: str) -> tuple[Floats, Floats]:
     """Tokens per expert and per pair of experts (the diagonal holds the tokens of each)."""
-    if choice_TK.size and not (0 <= choice_TK.min() and choice_TK.max() < experts):
+    if choice_TK.size and (choice_TK.min() < 0 or choice_TK.max() >= experts):
         wrong = choice_TK.min() if choice_TK.min() < 0 else choice_TK.max()
         raise InputError("no such expert", found=int(wrong), expected=f"0 to {experts - 1}", where=where)
     chosen_TE = np.zeros((len(choice_TK), experts))

@@ -25,8 +25,9 @@ EMPTY = -1
 class Placement:
     """Where every replica is, and what that is worth on the loads it was made for.
 
-    `expert_LN`: the expert in each slot, -1 where it is empty; `share_LN`: the part of the expert's tokens that this replica serves
-    (adding up to 1 per expert); `load_LE`: the loads it was made for; `bound_L`: a balancedness that no placement can exceed.
+    `expert_LN`: the expert in each slot, -1 where it is empty; `share_LN`: the part of the expert's tokens that this replica
+    serves (adding up to 1 per expert); `load_LE`: the loads it was made for; `bound_L`: a balancedness that no placement can
+    exceed.
 
     >>> two = Placement(policy="by hand", cluster=Cluster.of(1, 2, 2), expert_LN=np.array([[0, 1, 2, 0]]),
     ...                 share_LN=np.array([[0.5, 1, 1, 0.5]]), load_LE=np.array([[2.0, 1, 1]]), bound_L=np.ones(1))
@@ -67,7 +68,7 @@ class Placement:
         return served.reshape(self.layers, devices)
 
     def balancedness_L(self, load_LE: Floats | None = None) -> Floats:
-        """Mean time over longest time of a device, per layer: (sum load / sum speed) / max(load / speed); 1 where nothing is served."""
+        """Mean over longest time of a device, per layer: (sum load / sum speed) / max(load / speed); 1 where nothing is served."""
         return balancedness(self.device_load_LG(load_LE), self.cluster.speed_G)
 
     @property
