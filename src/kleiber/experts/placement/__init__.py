@@ -1,5 +1,26 @@
 """Where experts sit: one policy a file, each from loads and a cluster to a `Placement` with its bound."""
 
-from kleiber.experts.placement.placement import Placement
+from __future__ import annotations
 
-__all__ = ["Placement"]
+from kleiber.errors import InputError, did_you_mean
+from kleiber.experts.placement.placement import Placement
+from kleiber.experts.placement.policy import Policy
+from kleiber.experts.placement.replicate import REPLICATE
+from kleiber.experts.placement.window_fill import WINDOW_FILL
+
+POLICIES: tuple[Policy, ...] = (WINDOW_FILL, REPLICATE)
+
+
+def find(name: str) -> Policy:
+    """The policy called `name`; raises `InputError` with a suggestion.
+
+    >>> find("window-fill").name
+    'window-fill'
+    """
+    for policy in POLICIES:
+        if policy.name == name:
+            return policy
+    raise InputError("no such policy", found=repr(name), remedy=did_you_mean(name, [each.name for each in POLICIES]))
+
+
+__all__ = ["POLICIES", "Placement", "Policy", "find"]
