@@ -18,6 +18,8 @@ from kleiber.cli import (
     compare,
     cost,
     distil,
+    experts_simulate,
+    experts_transfer,
     fit,
     forecast,
     frontier,
@@ -47,6 +49,8 @@ COMMANDS: tuple[Command, ...] = (
     published.COMMAND,
     laws.COMMAND,
     chart.COMMAND,
+    experts_simulate.COMMAND,
+    experts_transfer.COMMAND,
     *lab.COMMANDS,
     *ledger.COMMANDS,
 )
@@ -82,6 +86,9 @@ def root(
 
 GROUPS = {
     "": app,
+    "experts": typer.Typer(
+        help="Sparse models: balance and place experts.", no_args_is_help=True, rich_markup_mode=None
+    ),
     "lab": typer.Typer(help="Make new runs: train ladders.", no_args_is_help=True, rich_markup_mode=None),
     "ledger": typer.Typer(help="Hold forecasts against what happened.", no_args_is_help=True, rich_markup_mode=None),
 }

@@ -119,9 +119,7 @@ def token_bytes(reached: Reach, width: int, dispatch_bytes: float, combine_bytes
     }
 
 
-def all_to_all(
-    reached: Reach, tokens: float, token_size: float, wires: Wires, *, deduplicated: bool = True
-) -> Traffic:
+def all_to_all(reached: Reach, tokens: float, token_size: float, wires: Wires, *, deduplicated: bool = True) -> Traffic:
     """One dispatch (or combine): every device sends `tokens` of `token_size` bytes to where they are needed.
 
     >>> wires = Wires(link=134e9, network=43e9)

@@ -1,8 +1,8 @@
 """Seconds of every stage of the pipeline: what `kleiber.cost` says of a block, stretched by the slowest device's experts.
 
 A block's pass takes what `cost.stage.block_work` says under even loads, plus (slowest - 1) x the routed experts' part of it; its
-messages are those of `communication.py` for that layer's loads. The head joins the last stage. So an even trace gives the times of
-`kleiber cost`, and an uneven one says where the rest goes.
+messages are those of `communication.py` for that layer's loads. The head joins the last stage. So an even trace gives the times
+of `kleiber cost`, and an uneven one says where the rest goes.
 
 Legend: S stages, L layers of experts.
 """
@@ -62,9 +62,7 @@ def sparse_depth(shape: Shape) -> int:
 def wires(device: Hardware, practice: Practice) -> Wires:
     """What a device gets out of its wires, by the parts of peak that `cost` reckons with."""
     reached = practice.efficiency
-    return Wires(
-        link=one_way(device) * reached.link, network=device.network * reached.network, latency=reached.latency
-    )
+    return Wires(link=one_way(device) * reached.link, network=device.network * reached.network, latency=reached.latency)
 
 
 def stages(
@@ -105,7 +103,7 @@ def stages(
 
 
 def routed_seconds(shape: Shape, layout: Layout, practice: Practice, context: int, speeds: Bench) -> float:
-    """Seconds of a forward pass of one layer that go with the tokens its experts get: products and what they pass through memory."""
+    """Seconds of a layer's forward pass that go with the tokens its experts get: products, and what these pass through memory."""
     experts = sparse_layer(shape)
     tokens = layout.micro_batch * context / layout.context
     inner = experts.chosen * experts.hidden

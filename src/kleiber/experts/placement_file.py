@@ -36,7 +36,9 @@ def read_placement(path: str | Path, cluster: Cluster, experts: int) -> Placemen
     except OSError as error:
         raise InputError(error.strerror or "cannot be read", where=where) from None
     if not isinstance(data, Mapping) or data.get("schema") != SCHEMA:
-        raise InputError("this is no placement", expected=f"schema {SCHEMA}, as kleiber experts place prints", where=where)
+        raise InputError(
+            "this is no placement", expected=f"schema {SCHEMA}, as kleiber experts place prints", where=where
+        )
     layers = data.get("layers")
     if not isinstance(layers, list) or not layers:
         raise InputError("the placement has no layers", where=where)

@@ -1,8 +1,8 @@
 """What others measured, held against this model: DeepEP's all-to-all, a profile of DeepSeek-V3, and the hours of its training.
 
-One idea: every target is a row of `published.toml` with its source, every comparison an `Against` (published, modelled, error), and
-no constant of the package was fitted on any of them. The constants are those of `kleiber.cost`: the parts of link and network
-from dense runs and from one row of the first target's table (see `cost.efficiency`), the rest from dense runs.
+One idea: every target is a row of `published.toml` with its source, every comparison an `Against` (published, modelled,
+error). No constant of the package was fitted on any of them. The constants are those of `kleiber.cost`: the parts of link and
+network from dense runs and from one row of the first target's table (see `cost.efficiency`), the rest from dense runs.
 """
 
 from __future__ import annotations
@@ -138,8 +138,8 @@ def profile_rows() -> list[Against]:
 def training_hours() -> Against:
     """Device-hours of DeepSeek-V3's pre-training.
 
-    A step takes a + b m for m micro-batches (two simulations give both). While the batch grows in proportion to the tokens seen, the
-    tokens R of the ramp take R ln(last/first)/(last - first) / context steps.
+    A step takes a + b m for m micro-batches (two simulations give both). While the batch grows in proportion to the tokens
+    seen, the tokens R of the ramp take R ln(last/first)/(last - first) / context steps.
     """
     given = assumptions()
     ranks = given["devices"] / given["pipeline"]

@@ -97,10 +97,10 @@ def odds(share_LE: Floats, chosen: int) -> Floats:
         found = found / found.max(axis=1, keepdims=True)  # only their ratios count
         before, after = _prefixes(found, chosen), _prefixes(found[:, ::-1], chosen)[::-1]
         whole_L = before[-1][:, chosen]
-        without = sum(
-            before[:-1, :, count] * after[1:, :, chosen - 1 - count] for count in range(chosen)
-        )  # (E, L): e_{k-1} of all but e
-        reached = found * without.T / whole_L[:, None]
+        without_EL = np.einsum(
+            "elj,elj->el", before[:-1, :, :chosen], after[1:, :, chosen - 1 :: -1]
+        )  # e_{k-1} of the others
+        reached = found * without_EL.T / whole_L[:, None]
         step = np.where(reached > 0, share_LE / np.where(reached > 0, reached, 1.0), 0.0)
         found = found * step
         if np.abs(reached - share_LE).max() < CLOSE:

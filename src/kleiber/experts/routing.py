@@ -110,9 +110,7 @@ def capped(load_LE: Floats, capacity_factor: float | None) -> tuple[Floats, Floa
     return kept_LE, 1 - kept_LE.sum(axis=1) / load_LE.sum(axis=1)
 
 
-def _slots(
-    load_LE: Floats, nodes: int, devices: int, placement: Placement | None
-) -> tuple[Floats, Ints, Floats]:
+def _slots(load_LE: Floats, nodes: int, devices: int, placement: Placement | None) -> tuple[Floats, Ints, Floats]:
     """The load of every slot, its device, and the speed of every device."""
     layers, experts = load_LE.shape
     if placement is None:

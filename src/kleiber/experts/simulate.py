@@ -1,7 +1,7 @@
 """A training step of a sparse model on a cluster, from its trace: seconds, and what they are spent on.
 
-The way the data takes: loads and placement -> `routing` (how uneven) -> `layers` (seconds of every stage) -> `pipeline` (when every
-chunk runs) -> `Step`. Data-parallel messages, hops between stages and the optimiser are those of `kleiber.cost.step_time`.
+The way the data takes: loads and placement -> `routing` (how uneven) -> `layers` (seconds of every stage) -> `pipeline` (when
+every chunk runs) -> `Step`. Data-parallel messages, hops between stages and the optimiser are those of `kleiber.cost.step_time`.
 
 The one idea: the step's seconds are split without a rest. On the mean device
 
@@ -193,7 +193,7 @@ def simulate(job: Job, load_LE: Floats | None = None, placement: Placement | Non
     return Step(
         job=job,
         compute=float(even.mean()),
-        imbalance=float((run.busy_D - even).mean() - waits),
+        imbalance=max(0.0, float((run.busy_D - even).mean() - waits)),
         exposed_comm=float(waits),
         bubble=float(run.idle.mean()),
         data=plain.data,
@@ -237,7 +237,7 @@ def routing_of(job: Job, load_LE: Floats | None, placement: Placement | None) ->
 
 
 def durations(took: Stages, hop: float, *, pairs: bool, hidden: bool) -> Durations:
-    """The stages as the clock wants them; where `hidden` and nothing is paired, messages hide behind their own chunk's compute."""
+    """The stages as the clock wants them; where `hidden` and nothing is paired, messages hide behind their own chunk."""
     forward, backward = took.forward_messages, took.backward_messages
     if hidden and not pairs:
         forward = np.maximum(0.0, forward - took.forward)

@@ -1,8 +1,8 @@
 """What if: the same step with another expert-parallel width, node limit, number of replicas or capacity factor.
 
-One idea: a question is a name and values, an answer is one `Step` per value; everything else of the job stays. A wider or narrower
-expert-parallel group keeps the devices in all, so the groups that split the data change with it, and its experts stand side by
-side. So many `replicas` to spare on each device are placed by the policy window-fill on the loads of the trace.
+One idea: a question is a name and values, an answer is one `Step` per value; everything else of the job stays. A wider or
+narrower expert-parallel group keeps the devices in all, so the groups that split the data change with it; its experts stand
+side by side. So many `replicas` to spare on each device are placed by the policy window-fill on the loads of the trace.
 """
 
 from __future__ import annotations
@@ -38,12 +38,21 @@ class Answer:
         found: dict[str, Any] = {"name": self.name, "value": self.value}
         if self.step is None:
             return found | {"refused": self.why}
-        kept = ("step_seconds", "idle_fraction", "exposed_comm_seconds", "bubble_fraction", "dropped_fraction", "memory_bytes")
+        kept = (
+            "step_seconds",
+            "idle_fraction",
+            "exposed_comm_seconds",
+            "bubble_fraction",
+            "dropped_fraction",
+            "memory_bytes",
+        )
         written = self.step.to_json()
         return found | {name: written[name] for name in kept} | {"faster": before.seconds / self.step.seconds}
 
 
-def what_if(job: Job, load_LE: Floats | None, placement: Placement | None, name: str, values: Sequence[float]) -> list[Answer]:
+def what_if(
+    job: Job, load_LE: Floats | None, placement: Placement | None, name: str, values: Sequence[float]
+) -> list[Answer]:
     """The answers for `values` of `name`; a value that cannot be is answered with why.
 
     Raises `InputError` where there is no such question.

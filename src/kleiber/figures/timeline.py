@@ -1,7 +1,7 @@
 """The timeline of a pipeline: what every device does when, one row a device, and nothing where it stands idle.
 
-One idea: forward, backward and the weights' part differ in lightness as well as in colour, so the picture survives a grey print; a
-slot in which a forward and a backward chunk overlap is drawn as two half rows. Only a stretch is drawn where a step has
+One idea: forward, backward and the weights' part differ in lightness as well as in colour, so the picture survives a grey print;
+a slot in which a forward and a backward chunk overlap is drawn as two half rows. Only a stretch is drawn where a step has
 too many chunks to tell apart: the first ones, which show how the pipe fills.
 """
 
@@ -55,7 +55,14 @@ def pipeline_timeline(run: Timeline, title: str) -> alt.LayerChart:
         alt.Chart(ground).mark_rect(color=FAINT, opacity=0.45).encode(x=x, x2="end:Q", y=y, y2="high:Q"),
         alt.Chart(data)
         .mark_rect(stroke="white", strokeWidth=0.5)
-        .encode(x=x, x2="end:Q", y=y, y2="high:Q", color=colour, tooltip=["what:N", "stage:Q", "batch:Q", "start:Q", "end:Q"]),
+        .encode(
+            x=x,
+            x2="end:Q",
+            y=y,
+            y2="high:Q",
+            color=colour,
+            tooltip=["what:N", "stage:Q", "batch:Q", "start:Q", "end:Q"],
+        ),
     ]
     dark = "|".join(NAMES[kind] for kind in DARK)
     ink: Any = alt.condition(f"test(/^({dark})$/, datum.what)", alt.value("white"), alt.value(INK))

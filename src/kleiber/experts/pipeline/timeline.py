@@ -87,7 +87,7 @@ class Timeline:
     @property
     def idle(self) -> Array:
         """Seconds that each device stands idle, (D,)."""
-        return self.seconds - self.busy_D
+        return np.maximum(0.0, self.seconds - self.busy_D)
 
     @property
     def bubble_fraction(self) -> float:
