@@ -28,7 +28,7 @@ from kleiber.errors import InputError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-ROUNDS, CLOSE, SURE = 100, 1e-5, 1 - 1e-9
+ROUNDS, CLOSE, SURE = 100, 1e-4, 1 - 1e-9
 
 
 def even_reach(experts: int, chosen: int, groups: int, limit: int | None = None) -> float:
@@ -83,7 +83,8 @@ def inclusion(load_LE: Floats, chosen: int) -> Floats:
         rest = np.where(full, 0.0, found)
         room = chosen - full.sum(axis=1, keepdims=True)
         total = rest.sum(axis=1, keepdims=True)
-        spread = np.where(total > 0, rest * room / np.where(total > 0, total, 1.0), 0.0)
+        others = np.maximum((~full).sum(axis=1, keepdims=True), 1)
+        spread = np.where(total > 0, rest * room / np.where(total > 0, total, 1.0), room / others)
         found = np.where(full, 1.0, spread)
     return found
 
@@ -126,10 +127,11 @@ def reach(load_LE: Floats, chosen: int, group_E: Ints, groups: int) -> Floats:
     >>> float(reach(even, 8, np.arange(256) // 32, 8).sum().round(3))
     5.295
     """
-    if chosen == 1:
-        share = inclusion(load_LE, 1)
-        return np.stack([share[:, group_E == group].sum(axis=1) for group in range(groups)], axis=1)
-    weight_LE = odds(inclusion(load_LE, chosen), chosen)
+    return needed(odds(inclusion(load_LE, chosen), chosen), chosen, group_E, groups)
+
+
+def needed(weight_LE: Floats, chosen: int, group_E: Ints, groups: int) -> Floats:
+    """The same from the odds of the experts, which serve any grouping."""
     own = [_prefixes(weight_LE[:, group_E == group], chosen)[-1] for group in range(groups)]
     before, after = _products(own), _products(own[::-1])[::-1]
     left_LG = np.stack([_times(before[group], after[group + 1])[:, chosen] for group in range(groups)], axis=1)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from kleiber.errors import InputError
 from kleiber.experts.communication import Reach, even_routing
 from kleiber.experts.placement.placement import Placement
-from kleiber.experts.reach import even_reach, reach
+from kleiber.experts.reach import even_reach, inclusion, needed, odds
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -76,8 +76,9 @@ def measured(
     served_LG = np.stack([slot_LN[:, device_N == device].sum(axis=1) for device in range(devices)], axis=1)
     took_LG = served_LG / speed_G / (load_LE.sum(axis=1, keepdims=True) / devices)
     per_node = devices // nodes
-    device_LG = reach(slot_LN, chosen, device_N, devices)
-    node_LN = reach(slot_LN, chosen, device_N // per_node, nodes) if nodes > 1 else np.ones((len(load_LE), 1))
+    weight_LN = odds(inclusion(slot_LN, chosen), chosen)
+    device_LG = needed(weight_LN, chosen, device_N, devices)
+    node_LN = needed(weight_LN, chosen, device_N // per_node, nodes)
     if limit is not None and limit < nodes:
         experts = load_LE.shape[1]
         scale = even_reach(experts, chosen, nodes, limit) / even_reach(experts, chosen, nodes)

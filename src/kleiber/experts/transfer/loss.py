@@ -11,7 +11,7 @@ efficiency-leverage (Ling 2025) share used, G and compute, which gives not a los
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -29,6 +29,13 @@ SETS = (
     ("joint-experts", "ludziejewski-2025"),
     ("efficiency-leverage", "ling-2025"),
 )
+KNOWS = {
+    "sparsity": ("experts", "top-k", "width"),
+    "granularity": ("granularity", "width"),
+    "joint-experts": ("experts", "width"),
+    "efficiency-leverage": ("experts", "top-k", "granularity", "shared", "width"),
+}
+"""The tweaks that move an input of a law; of any other it would wrongly say that nothing changes."""
 KRAJEWSKI_EXPANSION, ALIKE = 64, 0.02
 
 
@@ -62,12 +69,20 @@ class LossEffect:
         }
 
 
-def loss_effects(before: Shape, after: Shape, tokens: float, tokens_after: float, context: int) -> list[LossEffect]:
-    """What each law says of going from `before` at `tokens` to `after` at `tokens_after`."""
-    return [
-        _effect(law, name, _inputs(law, before, tokens, context), _inputs(law, after, tokens_after, context))
-        for law, name in SETS
-    ]
+def loss_effects(
+    before: Shape, after: Shape, tokens: float, tokens_after: float, context: int, changed: Collection[str]
+) -> list[LossEffect]:
+    """What each law says of going from `before` at `tokens` to `after` at `tokens_after`; `changed` names what differs."""
+    found = []
+    for law, name in SETS:
+        blind = [what for what in changed if what not in KNOWS[law]]
+        if blind:
+            why = f"it does not know of {' and '.join(blind)}"
+            found.append(LossEffect(law=law, coefficients=name, quantity=find(law).target, abstains=why))
+        else:
+            inputs = _inputs(law, before, tokens, context), _inputs(law, after, tokens_after, context)
+            found.append(_effect(law, name, *inputs))
+    return found
 
 
 def _effect(name: str, coefficients: str, before: Mapping[str, float], after: Mapping[str, float]) -> LossEffect:

@@ -23,8 +23,8 @@ a node, length of the sequences."""
 class Tweak:
     """New values by name; raises `InputError` for a name that is none and for what is not a whole number.
 
-    >>> Tweak(values={"top-k": 4}).changes("placement")
-    True
+    >>> Tweak(values={"top-k": 4, "node": 4}).changes("loss")
+    ('top-k',)
     """
 
     values: Mapping[str, float]
@@ -39,17 +39,16 @@ class Tweak:
             if value != int(value) or value < least:
                 raise InputError(f"{name} must be a whole number", found=value, expected=f"at least {least}")
 
-    def changes(self, what: str) -> bool:
-        """Whether the tweak touches what a part of the plan rests on."""
-        return any(name in TOUCHES[what] for name in self.values)
+    def changes(self, what: str) -> tuple[str, ...]:
+        """Which of the new values touch what a part of the plan rests on."""
+        return tuple(name for name in self.values if name in TOUCHES[what])
 
 
 TOUCHES = {
-    "placement": ("experts", "top-k", "granularity", "node"),
     "routing": ("experts", "top-k", "granularity", "shared", "width", "context"),
     "loss": ("experts", "top-k", "granularity", "shared", "width", "context"),
 }
-"""The tweaks after which a placement, a trace of routing, or the loss is another."""
+"""The tweaks after which the loads of the experts, or the loss, are others."""
 
 
 def tweaked(job: Job, tweak: Tweak) -> Job:

@@ -116,9 +116,14 @@ def transfer(
         holds.append(Holding(name="layout", verdict="redo", why=broken, remedy=remedy))
     else:
         holds += [overlap_holds(before, after), memory_holds(before, after)]
-    loss = loss_effects(job.shape, changed.shape, seen, seen, job.context) if tweak.changes("loss") else []
-    speed = 0.0 if after is None else after.tokens_per_second_per_device / before.tokens_per_second_per_device
-    joined = loss_effects(job.shape, changed.shape, seen, seen * speed, job.context) if after is not None else []
+    differs, shapes = tweak.changes("loss"), (job.shape, changed.shape)
+    loss = loss_effects(*shapes, seen, seen, job.context, differs) if differs else []
+    joined = []
+    if after is not None:
+        speed = after.tokens_per_second_per_device / before.tokens_per_second_per_device
+        joined = loss_effects(*shapes, seen, seen * speed, job.context, differs)
+        if max(step.dropped_fraction for step in (before, after)) > 0:
+            assumptions.append("no law counts the assignments that the capacity drops")
     holds.append(_law_holds(tweak, loss))
     return Transfer(
         tweak=tweak,
@@ -168,7 +173,7 @@ def _law_holds(tweak: Tweak, loss: list[LossEffect]) -> Holding:
         return Holding(name="law", verdict="holds", why="the model is the same: so is its loss")
     speaking = [effect.law for effect in loss if not effect.abstains]
     if speaking:
-        return Holding(name="law", verdict="holds", why=f"{', '.join(speaking)} covers both shapes")
+        return Holding(name="law", verdict="holds", why=f"both shapes are covered by {', '.join(speaking)}")
     why = "every published law abstains: " + "; ".join(f"{effect.law}, {effect.abstains}" for effect in loss)
     remedy = "a ladder of small runs of both shapes, fitted: kleiber fit, kleiber compare"
     return Holding(name="law", verdict="redo", why=why, remedy=remedy)
