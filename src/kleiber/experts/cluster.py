@@ -6,8 +6,8 @@ The way the data takes: a TOML file -> `Cluster`, one tuple per property with an
     devices_per_node = 8
     slots_per_device = 9
 
-One idea: a device is what it can hold and how fast it is; everything else (nodes, lost devices, memory) only changes these two. A
-lost device holds nothing, and memory takes away the slots that do not fit.
+One idea: a device is what it can hold and how fast it is; everything else (nodes, lost devices, memory) only changes these
+two. A lost device holds nothing, and memory takes away the slots that do not fit.
 """
 
 from __future__ import annotations

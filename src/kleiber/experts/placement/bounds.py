@@ -33,8 +33,10 @@ def bound(load_LE: Floats, cluster: Cluster, groups: int | None = None) -> Float
     mean_L = load_LE.sum(axis=1) / cluster.speed_G.sum()
     lowest_L = longest_at_least(load_LE, cluster.slots_G, cluster.speed_G)
     if groups is not None:
-        lowest_L = np.maximum(lowest_L, _by_node(load_LE.reshape(len(load_LE), groups, -1).sum(axis=2), cluster, load_LE))
-    return np.divide(mean_L, lowest_L, out=np.ones_like(mean_L), where=lowest_L > 0)
+        lowest_L = np.maximum(
+            lowest_L, _by_node(load_LE.reshape(len(load_LE), groups, -1).sum(axis=2), cluster, load_LE)
+        )
+    return np.minimum(np.divide(mean_L, lowest_L, out=np.ones_like(mean_L), where=lowest_L > 0), 1.0)
 
 
 def longest_at_least(load_LE: Floats, slots_G: Ints, speed_G: Floats) -> Floats:
@@ -78,8 +80,8 @@ def _by_reach(sum_LE: Floats, slots_G: Ints, speed_G: Floats) -> Floats:
 
 def _by_node(load_LQ: Floats, cluster: Cluster, load_LE: Floats) -> Floats:
     """The groups as indivisible, the nodes as the devices."""
-    speed_M = np.bincount(cluster.node_G, cluster.speed_G)
-    room_M = np.bincount(cluster.node_G, cluster.slots_G).astype(int) // (load_LE.shape[1] // load_LQ.shape[1])
+    speed_M = cluster.speed_G.reshape(cluster.nodes, -1).sum(axis=1)
+    room_M = cluster.slots_G.reshape(cluster.nodes, -1).sum(axis=1) // (load_LE.shape[1] // load_LQ.shape[1])
     sorted_LQ = -np.sort(-load_LQ, axis=1)
     groups, nodes = load_LQ.shape[1], int((speed_M > 0).sum())
     padded_LQ = np.pad(np.cumsum(sorted_LQ, axis=1), ((0, 0), (1, 0)))

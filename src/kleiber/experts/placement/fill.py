@@ -1,27 +1,28 @@
 """Window-fill: give every device exactly its part of the load, by splitting one expert between two devices at most once a device.
 
-The way the data takes: loads and targets of B independent problems -> per device a window of consecutive experts in order of load ->
-which expert is in which slot, with which share. Only the loop over devices is Python; the problems (layers, nodes) go together.
+The way the data takes: loads and targets of B independent problems -> per device a window of consecutive experts in order of
+load -> which expert is in which slot, with which share. Only the loop over devices is Python; the problems (layers, nodes) go
+together.
 
-**Theorem.** E experts with any loads, G equal devices of n slots each: if E <= G (n - 1) + 1, every device can be given exactly the
-mean load t, no device holding an expert twice. (E = k G experts and n = k + 1 slots are a special case.)
+**Theorem.** E experts with any loads, G equal devices of n slots each: if E <= G (n - 1) + 1, every device can be given
+exactly the mean load t, no device holding an expert twice. (E = k G experts and n = k + 1 slots are a special case.)
 
-*Proof*, by what the code does. Let m experts be left for G devices, j = floor(m / G), sorted by load a_1 <= ... <= a_m, adding
-up to G t. The j smallest add up to at most j / m of the whole, G t j / m <= t. The j + 1 largest, if there are as many, add up to at
-least G t (j + 1) / m > t. So among the windows of j + 1 consecutive experts, which grow from left to right, there is a first
-one that holds at least t. Its first j experts hold at most t: they are the j smallest, or lie in the window before,
-which holds less than t. The device takes these j whole and as much of the last one as is missing; the rest of that one goes back.
-It uses j + 1 slots, and what it holds is distinct. Left are m - j experts, G - 1 devices and (G - 1) t. With
-m = j G + r, 0 <= r < G, the next j' = floor((j (G - 1) + r) / (G - 1)) exceeds j only if r >= G - 1, by one, and then the next r is
-0 and stays so. From E <= (n - 1) G + 1: if j < n - 1, then j' + 1 <= n; if j = n - 1, then r <= 1, so j' exceeds j only
-where one device is left, which takes its m - j = n experts whole. So n slots always suffice.
+*Proof*, by what the code does. Let m experts be left for G devices, j = floor(m / G), sorted by load a_1 <= ... <= a_m,
+adding up to G t. The j smallest add up to at most j / m of the whole, G t j / m <= t. The j + 1 largest, if there are as
+many, add up to at least G t (j + 1) / m > t. So among the windows of j + 1 consecutive experts, which grow from left to
+right, there is a first one that holds at least t. Its first j experts hold at most t: they are the j smallest, or lie in the
+window before, which holds less than t. The device takes these j whole and as much of the last one as is missing; the rest of
+that one goes back. It uses j + 1 slots, and what it holds is distinct. Left are m - j experts, G - 1 devices and (G - 1) t.
+With m = j G + r, 0 <= r < G, the next j' = floor((j (G - 1) + r) / (G - 1)) exceeds j only if r >= G - 1, by one, and then
+the next r is 0 and stays so. From E <= (n - 1) G + 1: if j < n - 1, then j' + 1 <= n; if j = n - 1, then r <= 1, so j'
+exceeds j only where one device is left, which takes its m - j = n experts whole. So n slots always suffice.
 
-The splits are G - 1, hence E + G - 1 replicas; for loads of which no two subsets have sums in a ratio of whole numbers of devices
-fewer replicas cannot do, because then devices and experts fall into parts that share no expert and each part would have to
-balance alone. So the condition is also necessary for loads in general position.
+The splits are G - 1, hence E + G - 1 replicas; for loads of which no two subsets have sums in a ratio of whole numbers of
+devices fewer replicas cannot do, because then devices and experts fall into parts that share no expert and each part would
+have to balance alone. So the condition is also necessary for loads in general position.
 
-Unequal devices: t becomes a target per device, devices are filled in the order of target per slot, and the window's width follows the
-slots that are left. Then no theorem holds; `bounds.py` says how far from the best the result can be.
+Unequal devices: t becomes a target per device, devices are filled in the order of target per slot, and the window's width
+follows the slots that are left. Then no theorem holds; `bounds.py` says how far from the best the result can be.
 
 Shapes: B problems, M experts (padded with infinite loads), G devices, N slots.
 """
@@ -74,7 +75,6 @@ def fill(load_BM: Floats, target_BG: Floats, slots_G: Ints) -> tuple[Ints, Float
     >>> expert_BN, share_BN.round(3)
     (array([[ 2,  3,  0,  0,  1, -1]]), array([[1.   , 1.   , 0.667, 0.333, 1.   , 0.   ]]))
     """
-    problems, devices = target_BG.shape
     left = _Left(
         load_BM=load_BM,
         part_BM=np.ones_like(load_BM),
@@ -83,7 +83,7 @@ def fill(load_BM: Floats, target_BG: Floats, slots_G: Ints) -> tuple[Ints, Float
     )
     left.sort()
     first_G = np.cumsum(slots_G) - slots_G
-    expert_BN = np.full((problems, int(slots_G.sum())), EMPTY)
+    expert_BN = np.full((len(target_BG), int(slots_G.sum())), EMPTY)
     share_BN = np.zeros(expert_BN.shape)
     order_G = np.argsort(-(target_BG.mean(axis=0) / np.maximum(slots_G, 1)), kind="stable")
     order_G = order_G[slots_G[order_G] > 0]

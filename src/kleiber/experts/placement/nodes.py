@@ -1,9 +1,9 @@
 """Groups of experts kept in a node: deal the groups to nodes, exchange, then ask the policy once per node.
 
-One idea: a node's time cannot fall below its load over its speed, so the nodes are balanced first, as if each were one device and each
-group one expert; inside a node the policy does what it does on a cluster. Two ways of counting a node's room are tried and the better
-is kept per layer: room that leaves enough spare slots to split exactly (slots - devices + 1), and all slots, which lets a
-node that serves little take experts off one that serves much.
+One idea: a node's time cannot fall below its load over its speed, so the nodes are balanced first, as if each were one device
+and each group one expert; inside a node the policy does what it does on a cluster. Two ways of counting a node's room are
+tried and the better is kept per layer: room that leaves enough spare slots to split exactly (slots - devices + 1), and all
+slots, which lets a node that serves little take experts off one that serves much.
 
 Shapes: L layers, E experts, Q groups, M nodes, G devices, N slots.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from kleiber.errors import InputError
 from kleiber.experts.cluster import Cluster
 from kleiber.experts.placement.deal import deal
-from kleiber.experts.placement.placement import EMPTY, Floats, Ints, balancedness
+from kleiber.experts.placement.placement import EMPTY, Floats, Ints, balancedness, by_slot, served_by_device
 from kleiber.experts.placement.swap import swap_search
 
 Arrange = Callable[[Floats, Ints, Floats], tuple[Ints, Floats]]
@@ -27,8 +27,8 @@ ROUNDS = 64
 def by_node(arrange: Arrange, load_LE: Floats, cluster: Cluster, groups: int) -> tuple[Ints, Floats]:
     """Experts and shares of every slot, each group within one node; raises `InputError` where groups find no room."""
     size = load_LE.shape[1] // groups
-    slots_M = np.bincount(cluster.node_G, cluster.slots_G).astype(np.int64)
-    alive_M = np.bincount(cluster.node_G, cluster.speed_G > 0).astype(np.int64)
+    slots_M = cluster.slots_G.reshape(cluster.nodes, -1).sum(axis=1)
+    alive_M = (cluster.slots_G > 0).reshape(cluster.nodes, -1).sum(axis=1)
     all_M, exact_M = slots_M // size, np.maximum(slots_M - alive_M + (alive_M > 0), 0) // size
     if all_M.sum() < groups:
         raise InputError(
@@ -49,7 +49,9 @@ def by_node(arrange: Arrange, load_LE: Floats, cluster: Cluster, groups: int) ->
     return best
 
 
-def better(one: tuple[Ints, Floats], other: tuple[Ints, Floats], load_LE: Floats, slots_G: Ints, speed_G: Floats) -> tuple[Ints, Floats]:
+def better(
+    one: tuple[Ints, Floats], other: tuple[Ints, Floats], load_LE: Floats, slots_G: Ints, speed_G: Floats
+) -> tuple[Ints, Floats]:
     """Of two placements the better one in each layer; the first where they are level."""
     first_L, second_L = (worth(found, load_LE, slots_G, speed_G) for found in (one, other))
     second_L1 = (second_L > first_L)[:, None]
@@ -59,20 +61,17 @@ def better(one: tuple[Ints, Floats], other: tuple[Ints, Floats], load_LE: Floats
 def worth(found: tuple[Ints, Floats], load_LE: Floats, slots_G: Ints, speed_G: Floats) -> Floats:
     """Balancedness per layer of experts and shares."""
     expert_LN, share_LN = found
-    served_LN = np.take_along_axis(load_LE, np.maximum(expert_LN, 0), axis=1) * share_LN
-    key_LN = np.arange(len(load_LE))[:, None] * len(slots_G) + np.repeat(np.arange(len(slots_G)), slots_G)
-    served = np.bincount(key_LN.ravel(), served_LN.ravel(), minlength=len(load_LE) * len(slots_G))
-    return balancedness(served.reshape(len(load_LE), -1), speed_G)
+    device_N = np.repeat(np.arange(len(slots_G)), slots_G)
+    return balancedness(served_by_device(by_slot(load_LE, expert_LN) * share_LN, device_N, len(slots_G)), speed_G)
 
 
 def _nodes(load_LQ: Floats, room_M: Ints, cluster: Cluster) -> Ints:
     """The node of each group."""
-    speed_M = np.bincount(cluster.node_G, cluster.speed_G)
+    speed_M = cluster.speed_G.reshape(cluster.nodes, -1).sum(axis=1)
     names_LQ = np.broadcast_to(np.arange(load_LQ.shape[1]), load_LQ.shape)
     group_LN = deal(load_LQ, names_LQ, room_M, speed_M)
     node_N = np.repeat(np.arange(len(room_M)), room_M)
-    load_LN = np.where(group_LN >= 0, np.take_along_axis(load_LQ, np.maximum(group_LN, 0), axis=1), 0.0)
-    moved_LN = swap_search(load_LN, group_LN, node_N, speed_M, rounds=ROUNDS)
+    moved_LN = swap_search(by_slot(load_LQ, group_LN), group_LN, node_N, speed_M, rounds=ROUNDS)
     group_LN = np.take_along_axis(group_LN, moved_LN, axis=1)
     node_LQ = np.full(load_LQ.shape, EMPTY)
     layer, slot = np.nonzero(group_LN >= 0)

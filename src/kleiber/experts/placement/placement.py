@@ -1,7 +1,7 @@
 """Placement: which replica sits in which slot of which device, with which share of its expert's tokens.
 
-One idea: slots are numbered once for all layers, device by device, so a placement of L layers is two arrays over layers and slots
-(which expert, which share), and everything asked of it (loads, balance, what must move) is arithmetic on these two.
+One idea: slots are numbered once for all layers, device by device, so a placement of L layers is two arrays over layers and
+slots (which expert, which share), and everything asked of it (loads, balance, what must move) is arithmetic on these two.
 
 Shapes: L layers, E experts, G devices, N slots.
 """
@@ -56,19 +56,14 @@ class Placement:
 
     def slot_load_LN(self, load_LE: Floats | None = None) -> Floats:
         """What each replica serves of `load_LE` (by default what the placement was made for)."""
-        load_LE = self.load_LE if load_LE is None else load_LE
-        served_LN = np.take_along_axis(load_LE, np.maximum(self.expert_LN, 0), axis=1) * self.share_LN
-        return np.where(self.expert_LN >= 0, served_LN, 0.0)
+        return by_slot(self.load_LE if load_LE is None else load_LE, self.expert_LN) * self.share_LN
 
     def device_load_LG(self, load_LE: Floats | None = None) -> Floats:
         """What each device serves."""
-        devices = self.cluster.devices
-        key_LN = np.arange(self.layers)[:, None] * devices + self.cluster.device_N
-        served = np.bincount(key_LN.ravel(), self.slot_load_LN(load_LE).ravel(), minlength=self.layers * devices)
-        return served.reshape(self.layers, devices)
+        return served_by_device(self.slot_load_LN(load_LE), self.cluster.device_N, self.cluster.devices)
 
     def balancedness_L(self, load_LE: Floats | None = None) -> Floats:
-        """Mean over longest time of a device, per layer: (sum load / sum speed) / max(load / speed); 1 where nothing is served."""
+        """Mean over longest time of a device, per layer: (sum load / sum speed) / max(load / speed)."""
         return balancedness(self.device_load_LG(load_LE), self.cluster.speed_G)
 
     @property
@@ -110,6 +105,18 @@ class Placement:
             "layers": layers,
             "balancedness": float(balancedness_L.mean()),
         }
+
+
+def by_slot(value_LE: Floats, expert_LN: Ints) -> Floats:
+    """What belongs to the expert of each slot, 0 in empty slots."""
+    return np.where(expert_LN >= 0, np.take_along_axis(value_LE, np.maximum(expert_LN, 0), axis=1), 0.0)
+
+
+def served_by_device(load_LN: Floats, device_N: Ints, devices: int) -> Floats:
+    """Loads of slots added up by device."""
+    key_LN = np.arange(len(load_LN))[:, None] * devices + device_N
+    served = np.bincount(key_LN.ravel(), weights=load_LN.ravel(), minlength=len(load_LN) * devices)
+    return served.astype(np.float64, copy=False).reshape(len(load_LN), devices)
 
 
 def balancedness(load_LG: Floats, speed_G: Floats) -> Floats:

@@ -1,14 +1,13 @@
 """What a policy is: a name and a function from loads and devices to experts and shares; and how every policy is run.
 
-One idea: a policy knows nothing of nodes, groups, memory or lost devices. A cluster is boiled down to slots and speeds per device;
-where groups must stay in a node, groups are dealt to nodes first and the policy is asked once per node.
+One idea: a policy knows nothing of nodes, groups, memory or lost devices. A cluster is boiled down to slots and speeds per
+device; where groups must stay in a node, groups are dealt to nodes first and the policy is asked once per node.
 
 Shapes: L layers, E experts, G devices, N slots.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,9 +38,9 @@ class Policy:
     ) -> Placement:
         """Place the experts of every layer.
 
-        `loads`: layers x experts; `groups`: that many groups of consecutive experts, each kept in one node (as many as experts: the
-        replicas of an expert stay in one node); None: anywhere. Raises `InputError` for loads that are no loads, for fewer slots
-        than experts, and for groups that no node can hold.
+        `loads`: layers x experts; `groups`: that many groups of consecutive experts, each kept in one node (as many as
+        experts: the replicas of an expert stay in one node); None: anywhere. Raises `InputError` for loads that are no loads,
+        for fewer slots than experts, and for groups that no node can hold.
         """
         load_LE = checked_loads(loads, source)
         check_room(load_LE.shape[1], cluster)

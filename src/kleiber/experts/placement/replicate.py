@@ -1,8 +1,8 @@
 """Replicate the hottest: every spare slot goes to the expert whose replicas are busiest; equal shares, then deal and exchange.
 
-One idea: as long as there are slots, another replica of argmax(load / replicas). It is what equal shares allow, and it is the rule of
-the expert-parallelism load balancer of DeepSeek (EPLB), here for all layers at once, never with two replicas of an expert
-on a device, and followed by exchanges.
+One idea: as long as there are slots, another replica of argmax(load / replicas). It is what equal shares allow, and it is the
+rule of the expert-parallelism load balancer of DeepSeek (EPLB), here for all layers at once, never with two replicas of an
+expert on a device, and followed by exchanges.
 
 Source: deepseek-ai/EPLB, eplb.py (`replicate_experts`, `balanced_packing`).
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from kleiber.experts.placement.deal import deal
-from kleiber.experts.placement.placement import EMPTY, Floats, Ints
+from kleiber.experts.placement.placement import EMPTY, Floats, Ints, by_slot
 from kleiber.experts.placement.policy import Policy
 from kleiber.experts.placement.swap import swap_search
 
@@ -24,12 +24,10 @@ def arrange(load_LE: Floats, slots_G: Ints, speed_G: Floats) -> tuple[Ints, Floa
     expert_LR = replicas(load_LE, int(slots_G.sum()), most=int((speed_G > 0).sum()))
     count_LE = counted(expert_LR, load_LE.shape[1])
     served_LE = load_LE / count_LE
-    load_LR = np.where(expert_LR >= 0, np.take_along_axis(served_LE, np.maximum(expert_LR, 0), axis=1), 0.0)
-    piece_LN = deal(load_LR, expert_LR, slots_G, speed_G)
+    piece_LN = deal(by_slot(served_LE, expert_LR), expert_LR, slots_G, speed_G)
     device_N = np.repeat(np.arange(len(slots_G)), slots_G)
-    load_LN = np.where(piece_LN >= 0, np.take_along_axis(load_LR, np.maximum(piece_LN, 0), axis=1), 0.0)
     expert_LN = np.where(piece_LN >= 0, np.take_along_axis(expert_LR, np.maximum(piece_LN, 0), axis=1), EMPTY)
-    better_LN = swap_search(load_LN, expert_LN, device_N, speed_G, rounds=ROUNDS)
+    better_LN = swap_search(by_slot(served_LE, expert_LN), expert_LN, device_N, speed_G, rounds=ROUNDS)
     expert_LN = np.take_along_axis(expert_LN, better_LN, axis=1)
     return expert_LN, equal_shares(expert_LN, load_LE.shape[1])
 

@@ -51,7 +51,10 @@ def _layer(expert_N: Ints, device_N: Ints, load_E: Floats, speed_G: Floats) -> F
     busy = coo_array(
         (
             np.concatenate([np.ones(count), -speed_G]),
-            (np.concatenate([device_N[free], np.arange(len(speed_G))]), np.r_[np.arange(count), np.full(len(speed_G), count)]),
+            (
+                np.concatenate([device_N[free], np.arange(len(speed_G))]),
+                np.r_[np.arange(count), np.full(len(speed_G), count)],
+            ),
         ),
         shape=(len(speed_G), count + 1),
     )

@@ -1,10 +1,10 @@
 """Window-fill as a policy: weighted shares, exactly balanced wherever there is one slot per device but one to spare.
 
-One idea: pack, then fill. Where G devices have R = slots - experts spare slots and R >= G - 1, `fill` balances all of them together.
-Where R is less, the devices form G - R cells, each of which has exactly as many spare slots as `fill` needs inside it; experts are
-dealt to cells as to devices, so what is lost is only how unevenly whole experts fall into cells. R = 0 is plain bin
-packing. Equal cells suit an even load, one cell as large as possible suits one hot expert; and a third way is to replicate
-the hottest with the shares that suit it best. Each is tried on the layers that are not yet at their bound.
+One idea: pack, then fill. Where G devices have R = slots - experts spare slots and R >= G - 1, `fill` balances all of them
+together. Where R is less, the devices form G - R cells, each of which has exactly as many spare slots as `fill` needs inside
+it; experts are dealt to cells as to devices, so what is lost is only how unevenly whole experts fall into cells. R = 0 is
+plain bin packing. Equal cells suit an even load, one cell as large as possible suits one hot expert; and a third way is to
+replicate the hottest with the shares that suit it best. Each is tried on the layers that are not yet at their bound.
 
 Unequal devices: the level to which all are filled is raised from the bound until everything fits below it.
 
@@ -22,8 +22,8 @@ from kleiber.experts.placement import replicate
 from kleiber.experts.placement.bounds import longest_at_least
 from kleiber.experts.placement.deal import deal
 from kleiber.experts.placement.fill import fill
-from kleiber.experts.placement.nodes import better, worth
-from kleiber.experts.placement.placement import EMPTY, Floats, Ints
+from kleiber.experts.placement.nodes import Arrange, better, worth
+from kleiber.experts.placement.placement import EMPTY, Floats, Ints, by_slot
 from kleiber.experts.placement.policy import Policy
 from kleiber.experts.placement.shares import best_shares
 from kleiber.experts.placement.swap import swap_search
@@ -37,7 +37,7 @@ def arrange(load_LE: Floats, slots_G: Ints, speed_G: Floats) -> tuple[Ints, Floa
     """Experts and shares of every slot: of the ways at hand the best in each layer."""
     alive = np.flatnonzero(slots_G > 0)
     count = max(1, len(alive) - (int(slots_G.sum()) - load_LE.shape[1]))
-    ways = [partial(_in_cells, cells=np.array_split(alive, count))]
+    ways: list[Arrange] = [partial(_in_cells, cells=np.array_split(alive, count))]
     if 1 < count < len(alive):
         ways.append(partial(_in_cells, cells=np.split(alive, range(len(alive) - count + 1, len(alive)))))
     ways.append(_replicated)
@@ -83,10 +83,8 @@ def _cell_of(load_LE: Floats, slots_G: Ints, speed_G: Floats, cells: Sequence[In
     speed_C = np.array([speed_G[device_C].sum() for device_C in cells])
     cell_N = np.repeat(np.arange(len(cells)), room_C)
     expert_LN = deal(load_LE, np.broadcast_to(np.arange(load_LE.shape[1]), load_LE.shape), room_C, speed_C)
-    load_LN = np.where(expert_LN >= 0, np.take_along_axis(load_LE, np.maximum(expert_LN, 0), axis=1), 0.0)
-    expert_LN = np.take_along_axis(
-        expert_LN, swap_search(load_LN, expert_LN, cell_N, speed_C, rounds=ROUNDS), axis=1
-    )
+    order_LN = swap_search(by_slot(load_LE, expert_LN), expert_LN, cell_N, speed_C, rounds=ROUNDS)
+    expert_LN = np.take_along_axis(expert_LN, order_LN, axis=1)
     cell_LE = np.zeros(load_LE.shape, dtype=np.int64)
     layer, slot = np.nonzero(expert_LN >= 0)
     cell_LE[layer, expert_LN[layer, slot]] = cell_N[slot]
@@ -94,7 +92,7 @@ def _cell_of(load_LE: Floats, slots_G: Ints, speed_G: Floats, cells: Sequence[In
 
 
 def _level(load_BM: Floats, slots_G: Ints, speed_G: Floats) -> tuple[Ints, Floats]:
-    """Fill to the lowest level under which everything fits: the mean where it can be, else by halving down from what was reached."""
+    """Fill to the lowest level under which everything fits: the mean, or else by halving between it and what was reached."""
     known_BM = np.where(np.isfinite(load_BM), load_BM, 0.0)
     low_B = known_BM.sum(axis=1) / speed_G.sum()
     best = fill(load_BM.copy(), low_B[:, None] * speed_G, slots_G)
@@ -130,5 +128,7 @@ def _stand_by(expert_LN: Ints, load_LE: Floats, slots_G: Ints) -> Ints:
 
 
 WINDOW_FILL = Policy(
-    name="window-fill", title="split one expert per device at most, weighted shares, exact where it can be", arrange=arrange
+    name="window-fill",
+    title="split one expert per device at most, weighted shares, exact where it can be",
+    arrange=arrange,
 )
