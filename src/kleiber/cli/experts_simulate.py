@@ -86,7 +86,8 @@ def _show(step: Step) -> None:
     screen.say(
         (f"{span(step.seconds)} a step", "bold"), f" of {step.tokens:,} tokens on {job.devices:,} x {job.device.title}"
     )
-    spread = f"experts over {job.width} devices in {job.nodes} nodes, {job.schedule} over {job.pipeline}"
+    nodes = "one node" if job.nodes == 1 else f"{job.nodes} nodes"
+    spread = f"experts over {job.width} devices in {nodes}, {job.schedule} over {job.pipeline}"
     rate = f"{step.tokens_per_second_per_device:,.4g} tokens per second and device"
     screen.hang(" ", f"{job.shape.name}: {spread}, {step.micro_batches} micro-batches; {rate}", at=2)
     for name, words in WORDS.items():
@@ -98,7 +99,8 @@ def _show(step: Step) -> None:
     screen.hang(" ", f"The mean device stands idle {100 * step.idle_fraction:.1f} % of the step.", at=2)
     if step.comm:
         sent = f"All-to-all takes {span(step.comm)} a device, {100 * hidden:.0f} % of it hidden"
-        screen.hang(" ", f"{sent}; a token needs {step.nodes_per_token:.3g} of {job.nodes} nodes.", at=2)
+        needs = f"; a token needs {step.nodes_per_token:.3g} of {nodes}" if job.nodes > 1 else ""
+        screen.hang(" ", f"{sent}{needs}.", at=2)
     if step.dropped_fraction:
         screen.hang(" ", f"The capacity drops {100 * step.dropped_fraction:.2g} % of the assignments.", at=2)
     fits = "" if step.memory_bytes <= job.device.memory else ", which does not fit: --recompute full keeps less"

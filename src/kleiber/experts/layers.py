@@ -30,12 +30,14 @@ Floats = NDArray[np.float64]
 class Stages:
     """Seconds of a micro-batch in each stage, (S,): compute of the slowest device, of the mean one, and messages.
 
+    `weight`: the part of the slowest device's backward pass for the weights, `even_weight` of the mean one's.
     `dispatch` and `combine`: seconds of the mean layer's all-to-alls of one pass.
     """
 
     forward: Floats
     backward: Floats
     weight: Floats
+    even_weight: Floats
     even_forward: Floats
     even_backward: Floats
     forward_messages: Floats
@@ -87,9 +89,11 @@ def stages(
         found["even_forward"][stage] += work.forward.compute
         found["even_backward"][stage] += work.backward.compute
         found["weight"][stage] += work.weight
+        found["even_weight"][stage] += work.weight
         late = 0.0
         if isinstance(blocks[kind].feed_forward, Experts):
-            late = float(routing.slowest_L[layer] - 1) * routed
+            late = float(routing.slowest_L[layer] - 1) * sum(routed)
+            found["weight"][stage] += float(routing.slowest_L[layer] - 1) * routed[0]
             messages = float(dispatched[layer] + combined[layer])
             found["forward_messages"][stage] += messages
             found["backward_messages"][stage] += (1 + again) * messages
@@ -97,16 +101,25 @@ def stages(
         found["forward"][stage] += work.forward.compute + late
         found["backward"][stage] += work.backward.compute + (2 + again) * late
     head = 2 * shape.vocabulary * shape.width * tokens / speeds.head
-    for name, times in {"forward": 1, "even_forward": 1, "backward": 2, "even_backward": 2, "weight": 1}.items():
+    for name, times in {
+        "forward": 1,
+        "even_forward": 1,
+        "backward": 2,
+        "even_backward": 2,
+        "weight": 1,
+        "even_weight": 1,
+    }.items():
         found[name][-1] += times * head
     return Stages(**found, dispatch=float(dispatched.mean()), combine=float(combined.mean()))
 
 
-def routed_seconds(shape: Shape, layout: Layout, practice: Practice, context: int, speeds: Bench) -> float:
-    """Seconds of a layer's forward pass that go with the tokens its experts get: products, and what these pass through memory."""
+def routed_seconds(
+    shape: Shape, layout: Layout, practice: Practice, context: int, speeds: Bench
+) -> tuple[float, float]:
+    """Seconds of a layer's forward pass that go with the tokens its experts get: products, and what goes through memory."""
     experts = sparse_layer(shape)
     tokens = layout.micro_batch * context / layout.context
     inner = experts.chosen * experts.hidden
     product = 2 * tokens * experts.maps * shape.width * inner / speeds.product
     passed = tokens * (2 * experts.maps * inner + 4 * experts.chosen * shape.width)
-    return product + practice.efficiency.traffic * passed / speeds.bandwidth
+    return product, practice.efficiency.traffic * passed / speeds.bandwidth

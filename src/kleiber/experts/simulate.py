@@ -216,6 +216,8 @@ def routing_of(job: Job, load_LE: Floats | None, placement: Placement | None) ->
     if load_LE is None:
         if placement is not None:
             load_LE = placement.load_LE
+        elif job.capacity_factor is not None:
+            load_LE = np.ones((1, experts.count))
         else:
             return routes.even(experts.count, experts.chosen, job.nodes, job.width, layers, limit)
     if load_LE.ndim != 2 or load_LE.shape[1] != experts.count:
@@ -272,7 +274,8 @@ def memory(job: Job, run: Timeline, batches: int, placement: Placement | None) -
 
 def _even_seconds(slots: Any, took: Stages) -> float:
     """Compute of a device under even loads."""
-    parts = {"F": took.even_forward, "B": took.even_backward, "I": took.even_backward - took.weight, "W": took.weight}
+    weight = took.even_weight
+    parts = {"F": took.even_forward, "B": took.even_backward, "I": took.even_backward - weight, "W": weight}
     return float(sum(parts[chunk.kind][chunk.stage] for slot in slots for chunk in slot))
 
 
