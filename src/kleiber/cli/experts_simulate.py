@@ -104,7 +104,9 @@ def _show(step: Step) -> None:
     if step.dropped_fraction:
         screen.hang(" ", f"The capacity drops {100 * step.dropped_fraction:.2g} % of the assignments.", at=2)
     fits = "" if step.memory_bytes <= job.device.memory else ", which does not fit: --recompute full keeps less"
-    screen.hang(" ", f"Memory of the fullest device: {size(step.memory_bytes)} of {size(job.device.memory)}{fits}.", at=2)
+    screen.hang(
+        " ", f"Memory of the fullest device: {size(step.memory_bytes)} of {size(job.device.memory)}{fits}.", at=2
+    )
     screen.hang(" ", "Times of published sparse runs were longer than such numbers (docs/experts-step.md).", at=2)
 
 
