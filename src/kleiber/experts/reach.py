@@ -28,7 +28,7 @@ from kleiber.errors import InputError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-ROUNDS, CLOSE, SURE = 100, 1e-4, 1 - 1e-9
+ROUNDS, CLOSE, SURE = 100, 1e-6, 1 - 1e-9
 
 
 def even_reach(experts: int, chosen: int, groups: int, limit: int | None = None) -> float:
@@ -91,22 +91,24 @@ def inclusion(load_LE: Floats, chosen: int) -> Floats:
 
 def odds(share_LE: Floats, chosen: int) -> Floats:
     """The odds w of the router of greatest entropy with these inclusions: w_e e_{k-1}(w without e)/e_k(w) = share_e."""
-    share_LE = np.clip(share_LE, 0.0, SURE)
-    wanted = share_LE / (1 - share_LE)
-    found = wanted.copy()
+    wanted_LE = _as_odds(share_LE)
+    found_LE = wanted_LE.copy()
     for _ in range(ROUNDS):
-        found = found / found.max(axis=1, keepdims=True)  # only their ratios count
-        before, after = _prefixes(found, chosen), _prefixes(found[:, ::-1], chosen)[::-1]
-        whole_L = before[-1][:, chosen]
-        without_EL = np.einsum(
-            "elj,elj->el", before[:-1, :, :chosen], after[1:, :, chosen - 1 :: -1]
-        )  # e_{k-1} of the others
-        reached = found * without_EL.T / whole_L[:, None]
-        step = np.where(reached > 0, share_LE / np.where(reached > 0, reached, 1.0), 0.0)
-        found = found * step
-        if np.abs(reached - share_LE).max() < CLOSE:
+        found_LE = found_LE / found_LE.max(axis=1, keepdims=True)  # only their ratios count
+        before, after = _prefixes(found_LE, chosen), _prefixes(found_LE[:, ::-1], chosen)[::-1]
+        others_EL = np.einsum("elj,elj->el", before[:-1, :, :chosen], after[1:, :, chosen - 1 :: -1])
+        reached_LE = found_LE * others_EL.T / before[-1][:, chosen, None]
+        if np.abs(reached_LE - share_LE).max() < CLOSE:
             break
-    return found
+        # In odds, rather than in probabilities, a few rounds are enough.
+        reached_LE = _as_odds(reached_LE)
+        found_LE = found_LE * np.divide(wanted_LE, reached_LE, out=np.zeros_like(wanted_LE), where=reached_LE > 0)
+    return found_LE
+
+
+def _as_odds(share_LE: Floats) -> Floats:
+    share_LE = np.clip(share_LE, 0.0, SURE)
+    return share_LE / (1 - share_LE)
 
 
 def _prefixes(weight_LE: Floats, chosen: int) -> Floats:
