@@ -1,8 +1,8 @@
 """Speed of the step simulator: the clock over many chunks, reach from loads, and a whole step, each beside its target.
 
 The clock runs 1F1B over ever more micro-batches: time per chunk must stay the same (linear). The reach of a token is that of
-58 layers of 256 experts over 64 devices. The step is DeepSeek-V3's published configuration with a power law of loads. CPU seconds, the
-least of the repeats; ratios are within one run.
+58 layers of 256 experts over 64 devices. The step is DeepSeek-V3's published configuration with a power law of loads. CPU
+seconds, the least of the repeats; ratios are within one run.
 
 Run: python benchmarks/experts_step.py [--repeats 3]
 """
