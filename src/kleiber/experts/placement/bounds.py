@@ -21,7 +21,10 @@ from __future__ import annotations
 import numpy as np
 
 from kleiber.experts.cluster import Cluster
+from kleiber.experts.placement.few import MOST_GROUPS, best_nodes
 from kleiber.experts.placement.placement import Floats, Ints
+
+HALVINGS = 40
 
 
 def bound(load_LE: Floats, cluster: Cluster, groups: int | None = None) -> Floats:
@@ -80,15 +83,37 @@ def _by_reach(sum_LE: Floats, slots_G: Ints, speed_G: Floats) -> Floats:
 
 def _by_node(load_LQ: Floats, cluster: Cluster, load_LE: Floats) -> Floats:
     """The groups as indivisible, the nodes as the devices."""
+    size = load_LE.shape[1] // load_LQ.shape[1]
     speed_M = cluster.speed_G.reshape(cluster.nodes, -1).sum(axis=1)
-    room_M = cluster.slots_G.reshape(cluster.nodes, -1).sum(axis=1) // (load_LE.shape[1] // load_LQ.shape[1])
+    slots_M = cluster.slots_G.reshape(cluster.nodes, -1).sum(axis=1)
+    if load_LQ.shape[1] <= MOST_GROUPS:
+        return best_nodes(load_LQ, slots_M // size, speed_M)[1]
     sorted_LQ = -np.sort(-load_LQ, axis=1)
     groups, nodes = load_LQ.shape[1], int((speed_M > 0).sum())
     padded_LQ = np.pad(np.cumsum(sorted_LQ, axis=1), ((0, 0), (1, 0)))
     together = np.arange(1, (groups - 1) // nodes + 2)
     heaviest = (together - 1) * nodes + 1
-    whole_LK = padded_LQ[:, heaviest] - padded_LQ[:, heaviest - together]
-    # The heaviest group's node also takes the groups for which the others have no room: the lightest, at best.
-    company = max(groups - 1 - int(np.sort(room_M)[::-1][: nodes - 1].sum()), 0)
-    forced_L = sorted_LQ[:, 0] + padded_LQ[:, -1] - padded_LQ[:, groups - company]
-    return np.maximum(whole_LK.max(axis=1), forced_L) / speed_M.max()
+    whole_L = (padded_LQ[:, heaviest] - padded_LQ[:, heaviest - together]).max(axis=1) / speed_M.max()
+    others = np.sort(slots_M)[::-1][: nodes - 1]
+    room = int((others // size).sum()) if size > 1 else int(others.sum())
+    return np.maximum(whole_L, _with_company(sorted_LQ, padded_LQ, room, speed_M.max(), cluster, size))
+
+
+def _with_company(sorted_LQ: Floats, padded_LQ: Floats, room: int, speed: float, cluster: Cluster, size: int) -> Floats:
+    """The heaviest group's node also takes the groups for which the other nodes have no room: the lightest, at best.
+
+    Single experts need ceil(load / (T speed)) replicas elsewhere, so the bound is the least T that is at least what it implies.
+    """
+    groups = sorted_LQ.shape[1]
+    low_L, high_L = sorted_LQ[:, 0] / speed, padded_LQ[:, -1] / speed
+    for _ in range(HALVINGS):
+        time_L = (low_L + high_L) / 2
+        most_L1 = np.maximum(time_L * cluster.speed_G.max(), np.finfo(float).tiny)[:, None]
+        replicas_LQ = (
+            np.maximum(np.ceil(sorted_LQ[:, 1:] / most_L1 * (1 - 1e-12)), 1) if size == 1 else np.ones((1, groups - 1))
+        )
+        company_L = np.clip(replicas_LQ.sum(axis=1) - room, 0, groups - 1).astype(int)
+        implied_L = sorted_LQ[:, 0] + padded_LQ[:, -1] - padded_LQ[np.arange(len(sorted_LQ)), groups - company_L]
+        enough_L = implied_L <= time_L * speed
+        low_L, high_L = np.where(enough_L, low_L, time_L), np.where(enough_L, time_L, high_L)
+    return low_L

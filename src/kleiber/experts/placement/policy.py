@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike
 
 from kleiber.errors import InputError
 from kleiber.experts.cluster import Cluster
+from kleiber.experts.placement.best import Arrange
 from kleiber.experts.placement.bounds import bound
-from kleiber.experts.placement.nodes import Arrange, by_node
+from kleiber.experts.placement.nodes import by_node
 from kleiber.experts.placement.placement import Floats, Placement
 from kleiber.experts.trace import checked_counts
 
@@ -44,18 +45,20 @@ class Policy:
         """
         load_LE = checked_loads(loads, source)
         check_room(load_LE.shape[1], cluster)
+        if groups is not None:
+            check_groups(load_LE.shape[1], groups)
+        bound_L = bound(load_LE, cluster, groups)
         if groups is None:
             expert_LN, share_LN = self.arrange(load_LE, cluster.slots_G, cluster.speed_G)
         else:
-            check_groups(load_LE.shape[1], groups)
-            expert_LN, share_LN = by_node(self.arrange, load_LE, cluster, groups)
+            expert_LN, share_LN = by_node(self.arrange, load_LE, cluster, groups, bound_L)
         return Placement(
             policy=self.name,
             cluster=cluster,
             expert_LN=expert_LN,
             share_LN=share_LN,
             load_LE=load_LE,
-            bound_L=bound(load_LE, cluster, groups),
+            bound_L=bound_L,
         )
 
 

@@ -16,7 +16,7 @@ from kleiber.experts.placement.placement import EMPTY, Floats, Ints, by_slot
 from kleiber.experts.placement.policy import Policy
 from kleiber.experts.placement.swap import swap_search
 
-ROUNDS = 64
+ROUNDS = 32
 
 
 def arrange(load_LE: Floats, slots_G: Ints, speed_G: Floats) -> tuple[Ints, Floats]:

@@ -1,8 +1,9 @@
 """Swap search: exchange what is in two slots while that lowers the busiest device.
 
-One idea: of the exchanges between a slot of the busiest device and a slot of the least busy ones, take that after which the busier of
-the two is least busy; where there is none, of all exchanges. All layers move together, each until nothing helps. An empty slot is
-a replica of no load, so a move is an exchange too. Nothing is exchanged that would put two replicas of an expert on one device.
+One idea: of the exchanges between a slot of the busiest device and a slot of the least busy ones, take that after which the
+busier of the two is least busy; where there is none, of all exchanges. All layers move together, each until nothing helps. An
+empty slot is a replica of no load, so a move is an exchange too. Nothing is exchanged that would put two replicas of an
+expert on one device.
 
 Shapes: L layers (A of them active), N slots, G devices, S slots of the busiest device, P slots of its partners.
 """

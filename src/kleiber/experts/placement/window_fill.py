@@ -19,10 +19,10 @@ from functools import partial
 import numpy as np
 
 from kleiber.experts.placement import replicate
+from kleiber.experts.placement.best import NEAR, Arrange, Arranged, best_of, replace, worth
 from kleiber.experts.placement.bounds import longest_at_least
 from kleiber.experts.placement.deal import deal
 from kleiber.experts.placement.fill import fill
-from kleiber.experts.placement.nodes import Arrange, better, worth
 from kleiber.experts.placement.placement import EMPTY, Floats, Ints, by_slot
 from kleiber.experts.placement.policy import Policy
 from kleiber.experts.placement.shares import best_shares
@@ -30,10 +30,9 @@ from kleiber.experts.placement.swap import swap_search
 
 ROUNDS = 64
 HALVINGS = 12
-NEAR = 1e-6  # of the bound: nothing further is tried for less
 
 
-def arrange(load_LE: Floats, slots_G: Ints, speed_G: Floats) -> tuple[Ints, Floats]:
+def arrange(load_LE: Floats, slots_G: Ints, speed_G: Floats) -> Arranged:
     """Experts and shares of every slot: of the ways at hand the best in each layer."""
     alive = np.flatnonzero(slots_G > 0)
     count = max(1, len(alive) - (int(slots_G.sum()) - load_LE.shape[1]))
@@ -43,27 +42,16 @@ def arrange(load_LE: Floats, slots_G: Ints, speed_G: Floats) -> tuple[Ints, Floa
     ways.append(_replicated)
     mean_L = load_LE.sum(axis=1) / speed_G.sum()
     bound_L = mean_L / np.maximum(longest_at_least(load_LE, slots_G, speed_G), np.finfo(float).tiny)
-    first, *others = ways
-    best = first(load_LE, slots_G, speed_G)
-    for way in others:
-        layer_P = np.flatnonzero(worth(best, load_LE, slots_G, speed_G) < bound_L * (1 - NEAR))
-        if len(layer_P):
-            part_PE = load_LE[layer_P]
-            kept = better(_rows(best, layer_P), way(part_PE, slots_G, speed_G), part_PE, slots_G, speed_G)
-            best[0][layer_P], best[1][layer_P] = kept
-    return _stand_by(best[0], load_LE, slots_G), best[1]
+    expert_LN, share_LN = best_of(ways, load_LE, slots_G, speed_G, bound_L)
+    return _stand_by(expert_LN, load_LE, slots_G), share_LN
 
 
-def _rows(found: tuple[Ints, Floats], layer_P: Ints) -> tuple[Ints, Floats]:
-    return found[0][layer_P], found[1][layer_P]
-
-
-def _replicated(load_LE: Floats, slots_G: Ints, speed_G: Floats) -> tuple[Ints, Floats]:
+def _replicated(load_LE: Floats, slots_G: Ints, speed_G: Floats) -> Arranged:
     expert_LN, _ = replicate.arrange(load_LE, slots_G, speed_G)
     return expert_LN, best_shares(expert_LN, load_LE, slots_G, speed_G)
 
 
-def _in_cells(load_LE: Floats, slots_G: Ints, speed_G: Floats, *, cells: Sequence[Ints]) -> tuple[Ints, Floats]:
+def _in_cells(load_LE: Floats, slots_G: Ints, speed_G: Floats, *, cells: Sequence[Ints]) -> Arranged:
     """Deal the experts to cells of devices, then fill each cell."""
     cell_LE = _cell_of(load_LE, slots_G, speed_G, cells)
     device_N = np.repeat(np.arange(len(slots_G)), slots_G)
@@ -91,7 +79,7 @@ def _cell_of(load_LE: Floats, slots_G: Ints, speed_G: Floats, cells: Sequence[In
     return cell_LE
 
 
-def _level(load_BM: Floats, slots_G: Ints, speed_G: Floats) -> tuple[Ints, Floats]:
+def _level(load_BM: Floats, slots_G: Ints, speed_G: Floats) -> Arranged:
     """Fill to the lowest level under which everything fits: the mean, or else by halving between it and what was reached."""
     known_BM = np.where(np.isfinite(load_BM), load_BM, 0.0)
     low_B = known_BM.sum(axis=1) / speed_G.sum()
@@ -105,7 +93,7 @@ def _level(load_BM: Floats, slots_G: Ints, speed_G: Floats) -> tuple[Ints, Float
         tried = fill(load_BM[row_P], level_P[:, None] * speed_G, slots_G)
         part_PM = known_BM[row_P]
         reached_P = part_PM.sum(axis=1) / speed_G.sum() / worth(tried, part_PM, slots_G, speed_G)
-        best[0][row_P], best[1][row_P] = better(_rows(best, row_P), tried, part_PM, slots_G, speed_G)
+        replace(best, row_P, tried, part_PM, slots_G, speed_G)
         high_B[row_P] = np.minimum(high_B[row_P], reached_P)
         low_B[row_P] = np.where(reached_P > level_P * (1 + NEAR), level_P, low_B[row_P])
     return best
