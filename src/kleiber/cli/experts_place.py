@@ -14,7 +14,6 @@ from kleiber.cli.options import Output
 from kleiber.errors import InputError
 
 if TYPE_CHECKING:
-    from kleiber.experts.placement import Placement
     from kleiber.experts.trace import RoutingTrace
 
 SCHEMA = "kleiber/placement/1"
@@ -27,11 +26,11 @@ Loads = Annotated[
 ClusterFile = Annotated[str, typer.Option("--cluster", metavar="CLUSTER.toml", help="Nodes, devices, slots.")]
 PolicyName = Annotated[str, typer.Option("--policy", metavar="NAME", help="How to place.")]
 Hierarchical = Annotated[
-    bool, typer.Option("--hierarchical", help="The replicas of an expert (or of a group of experts) stay in one node.")
+    bool, typer.Option("--hierarchical", help="Groups of experts stay in a node (8 groups unless --groups).")
 ]
 Groups = Annotated[
     int | None,
-    typer.Option(min=1, metavar="N", help="The router's groups of consecutive experts, each kept in one node."),
+    typer.Option(min=1, metavar="N", help="So many groups of consecutive experts, each kept in one node."),
 ]
 
 
@@ -48,14 +47,16 @@ def place(
 
     The default policy splits at most one expert per device and is exact wherever there is one spare slot per device but one.
     """
+    from kleiber.experts import words
     from kleiber.experts.cluster import read_cluster
     from kleiber.experts.placement import find
+    from kleiber.experts.placement.policy import usual_groups
 
     chosen = find(policy)
     devices = read_cluster(cluster)
     known = read_input(trace, loads)
     if groups is None and hierarchical:
-        groups = known.experts
+        groups = usual_groups(known.experts, devices.nodes)
     began = time.perf_counter()
     with screen.working(f"placing {known.experts} experts in {known.layers} layers"):
         found = chosen.place(known.load_LE, devices, groups=groups, source=known.source)
@@ -63,7 +64,10 @@ def place(
     if output.as_json:
         screen.emit_json(found.to_json() | {"seconds": seconds})
         return
-    _show(found, groups)
+    first, *rest = words.of_placement(found, groups)
+    screen.say((first, "bold"))
+    for line in rest:
+        screen.hang(" ", line, at=2)
 
 
 def read_input(trace: str | None, loads: str | None) -> RoutingTrace:
@@ -80,14 +84,6 @@ def read_input(trace: str | None, loads: str | None) -> RoutingTrace:
         return RoutingTrace.from_counts(found, source=loads)
     raise InputError(
         "no loads" if trace is None else "a trace and loads", expected="a TRACE or --loads FILE.npy, not both"
-    )
-
-
-def _show(found: Placement, groups: int | None) -> None:
-    worst = int(found.balancedness_L().argmin())
-    screen.say((f"Balancedness {found.balancedness:.4f} over {found.layers} layers by {found.policy}", "bold"))
-    screen.hang(
-        " ", f"worst layer {worst}: {found.balancedness_L()[worst]:.4f}, nothing beats {found.bound_L[worst]:.4f}", at=2
     )
 
 
