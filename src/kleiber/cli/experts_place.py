@@ -14,6 +14,7 @@ from kleiber.cli.options import Output
 from kleiber.errors import InputError
 
 if TYPE_CHECKING:
+    from kleiber.experts.cluster import Cluster
     from kleiber.experts.trace import RoutingTrace
 
 SCHEMA = "kleiber/placement/1"
@@ -50,13 +51,11 @@ def place(
     from kleiber.experts import words
     from kleiber.experts.cluster import read_cluster
     from kleiber.experts.placement import find
-    from kleiber.experts.placement.policy import usual_groups
 
     chosen = find(policy)
     devices = read_cluster(cluster)
     known = read_input(trace, loads)
-    if groups is None and hierarchical:
-        groups = usual_groups(known.experts, devices.nodes)
+    groups = chosen_groups(hierarchical, groups, known.experts, devices)
     began = time.perf_counter()
     with screen.working(f"placing {known.experts} experts in {known.layers} layers"):
         found = chosen.place(known.load_LE, devices, groups=groups, source=known.source)
@@ -68,6 +67,15 @@ def place(
     screen.say((first, "bold"))
     for line in rest:
         screen.hang(" ", line, at=2)
+
+
+def chosen_groups(hierarchical: bool, groups: int | None, experts: int, devices: Cluster) -> int | None:
+    """The groups that stay in a node: those asked for, the usual ones with --hierarchical, or None."""
+    from kleiber.experts.placement.policy import usual_groups
+
+    if groups is None and hierarchical:
+        return usual_groups(experts, devices.nodes)
+    return groups
 
 
 def read_input(trace: str | None, loads: str | None) -> RoutingTrace:

@@ -9,6 +9,7 @@ from kleiber.quantity import show
 if TYPE_CHECKING:
     from kleiber.experts.balance import Statistics
     from kleiber.experts.placement import Placement
+    from kleiber.experts.replay import Replay
 
 
 def of_statistics(found: Statistics) -> tuple[str, ...]:
@@ -67,3 +68,29 @@ def of_placement(found: Placement, groups: int | None) -> tuple[str, ...]:
         kept = "the replicas of an expert" if size == 1 else f"each of {groups} groups of {size} consecutive experts"
         lines.append(f"{kept} {'stay' if size == 1 else 'stays'} in one node")
     return tuple(lines)
+
+
+def of_replay(found: Replay) -> tuple[str, ...]:
+    """Which rule costs least, and what the costs are made of."""
+    best = found.best
+    return (
+        f"Cheapest on this trace: {best.rule.name} ({best.rule.title}), {100 * (best.cost / found.ideal - 1):.3g} % above "
+        "perfect balance",
+        f"planned by {found.policy} on one window and judged on the next, {found.windows} windows; cost is the time of the busiest "
+        "devices and of moving, over that of perfect balance",
+        f"receiving one replica is taken to cost a device the time of {show(found.move_tokens)} assignments (--move-tokens)",
+    )
+
+
+def replay_table(found: Replay) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """A row for each rule."""
+    heads = ("rule", "balancedness", "re-plans", "replicas moved", "bytes moved", "cost")
+    each = found.cluster.expert_bytes
+    rows = []
+    for rule in found.rules:
+        moved = sum(rule.moved_W)
+        size = "-" if each is None else f"{moved * each / 1e9:.3g} GB"
+        replans = sum(count > 0 for count in rule.moved_W)
+        cost = f"{rule.cost / found.ideal:.4f}"
+        rows.append((rule.rule.name, f"{rule.balancedness:.4f}", str(replans), str(moved), size, cost))
+    return heads, rows

@@ -76,12 +76,10 @@ class Placement:
         """How far each layer may at most be from the best placement: bound less balancedness."""
         return np.maximum(self.bound_L - self.balancedness_L(), 0.0)
 
-    def hosts_LEG(self) -> NDArray[np.bool_]:
-        """Whether each device holds a replica of each expert."""
-        hosts_LEG = np.zeros((self.layers, self.experts, self.cluster.devices), dtype=bool)
-        layer, slot = np.nonzero(self.expert_LN >= 0)
-        hosts_LEG[layer, self.expert_LN[layer, slot], self.cluster.device_N[slot]] = True
-        return hosts_LEG
+    def longest_L(self, load_LE: Floats | None = None) -> Floats:
+        """The load of the busiest device over its speed, per layer."""
+        load_LG, speed_G = self.device_load_LG(load_LE), self.cluster.speed_G
+        return np.divide(load_LG, speed_G, out=np.zeros_like(load_LG), where=speed_G > 0).max(axis=1)
 
     def to_json(self) -> dict[str, Any]:
         """The placement as `kleiber/placement/1`, without the seconds it took. Empty slots are left out."""
