@@ -30,7 +30,7 @@ def replay(
     groups: Groups = None,
     move_tokens: MoveTokens = None,
 ) -> None:
-    """Replay a trace under rules of re-planning: never, every window, or where it pays, each plan judged on the window after it."""
+    """Replay a trace under rules of re-planning (never, every window, where it pays), each plan judged on the window after it."""
     from kleiber.experts import words
     from kleiber.experts.cluster import read_cluster
     from kleiber.experts.placement import find

@@ -25,6 +25,7 @@ from kleiber.experts.trace import Floats, Ints, RoutingTrace
 
 DRAWS = 400
 LOW, HIGH = 0.05, 0.95
+SIGNIFICANT = 0.01
 SCHEMA = "kleiber/experts-stats/1"
 
 
@@ -32,7 +33,8 @@ SCHEMA = "kleiber/experts-stats/1"
 class Balance:
     """The balance of one kind of thing (experts, devices, nodes): measures per layer, and the floor's quantiles.
 
-    `floor_L3`: balancedness of a uniform router, at 5 %, 50 % and 95 %; None where loads are no counts.
+    `floor_L3`: balancedness of a uniform router, at 5 %, 50 % and 95 %; `chance_L`: how often a uniform router is as uneven as
+    seen; both None where loads are no counts.
     """
 
     of: str
@@ -40,11 +42,24 @@ class Balance:
     balancedness_L: Floats
     variation_L: Floats
     floor_L3: Floats | None
+    chance_L: Floats | None
 
     @property
     def idle_L(self) -> Floats:
         """The part of the time in which the average device waits for the busiest."""
         return 1 - self.balancedness_L
+
+    @property
+    def within_noise(self) -> bool | None:
+        """Whether noise explains all layers together (Fisher's combined test at 1 %); None where that cannot be told.
+
+        -2 sum ln p is chi-squared with 2 L degrees of freedom where every layer is uniform.
+        """
+        if self.chance_L is None:
+            return None
+        from scipy.stats import chi2
+
+        return bool(chi2.sf(-2 * np.log(self.chance_L).sum(), 2 * len(self.chance_L)) > SIGNIFICANT)
 
     @property
     def uneven_L(self) -> np.ndarray | None:
@@ -78,9 +93,8 @@ class Statistics:
 
     @property
     def within_noise(self) -> bool | None:
-        """Whether no layer is less even than noise explains; None where loads are no counts."""
-        uneven_L = self.balance["experts"].uneven_L
-        return None if uneven_L is None else not (uneven_L.mean() > 2 * LOW)
+        """Whether a uniform router explains the experts' loads; None where they are no counts."""
+        return self.balance["experts"].within_noise
 
     def to_json(self) -> dict[str, Any]:
         """The statistics as `kleiber/experts-stats/1`."""
@@ -127,22 +141,27 @@ def balance_of(name: str, load_LE: Floats, place_E: Ints, seed: int = 0) -> Bala
     load_LG = load_LE @ into_EG
     mean_L, largest_L = load_LG.mean(axis=1), load_LG.max(axis=1)
     something_L = largest_L > 0
+    balancedness_L = np.divide(mean_L, largest_L, out=np.ones(len(load_LE)), where=something_L)
+    floor = None
+    if (load_LE == np.round(load_LE)).all():
+        floor = noise_floor(load_LE.sum(axis=1), into_EG, balancedness_L, seed)
     even_L = np.ones(len(load_LE))
     return Balance(
         of=name,
         violation_L=np.divide(largest_L, mean_L, out=even_L.copy(), where=something_L) - 1,
-        balancedness_L=np.divide(mean_L, largest_L, out=even_L.copy(), where=something_L),
+        balancedness_L=balancedness_L,
         variation_L=np.divide(load_LG.std(axis=1), mean_L, out=0 * even_L, where=something_L),
-        floor_L3=noise_floor(load_LE.sum(axis=1), into_EG, seed) if (load_LE == np.round(load_LE)).all() else None,
+        floor_L3=floor[0] if floor else None,
+        chance_L=floor[1] if floor else None,
     )
 
 
-def noise_floor(total_L: Floats, into_EG: Floats, seed: int = 0, draws: int = DRAWS) -> Floats:
-    """Balancedness of a uniform router at 5 %, 50 % and 95 %, per layer of `total_L` assignments.
+def noise_floor(total_L: Floats, into_EG: Floats, seen_L: Floats, seed: int = 0) -> tuple[Floats, Floats]:
+    """Balancedness of a uniform router at 5 %, 50 % and 95 %, and how often it is as low as `seen_L`, per layer.
 
-    Multinomial draws, the same for layers of the same total.
+    Multinomial draws of `total_L` assignments, the same for layers of the same total.
 
-    >>> floor = noise_floor(np.array([32768.0]), np.eye(32))
+    >>> floor, chance = noise_floor(np.array([32768.0]), np.eye(32), np.array([0.5]))
     >>> 0.90 < floor[0, 0] < floor[0, 1] < floor[0, 2] < 0.97
     True
     """
@@ -150,13 +169,15 @@ def noise_floor(total_L: Floats, into_EG: Floats, seed: int = 0, draws: int = DR
     rng = np.random.default_rng(seed)
     experts = len(into_EG)
     chance_E = np.full(experts, 1 / experts)
-    found = np.ones((len(totals), 3))
+    floor_L3, chance_L = np.ones((len(total_L), 3)), np.ones(len(total_L))
     for place, total in enumerate(totals):
         if total > 0:
-            load_DG = rng.multinomial(total, chance_E, size=draws) @ into_EG
+            load_DG = rng.multinomial(total, chance_E, size=DRAWS) @ into_EG
             even_D = load_DG.mean(axis=1) / load_DG.max(axis=1)
-            found[place] = np.quantile(even_D, (LOW, 0.5, HIGH))
-    return found[layer_of]
+            same_L = layer_of == place
+            floor_L3[same_L] = np.quantile(even_D, (LOW, 0.5, HIGH))
+            chance_L[same_L] = (1 + (even_D[None] <= seen_L[same_L, None]).sum(axis=1)) / (1 + DRAWS)
+    return floor_L3, chance_L
 
 
 def drift_between(before_LE: Floats, after_LE: Floats) -> tuple[float, float]:

@@ -180,7 +180,9 @@ def _cluster(data: Mapping[str, Any], nodes: int, per_node: int, where: str) -> 
             nodes=nodes,
             devices_per_node=per_node,
             slots=tuple(_whole(slot, "slots_per_device", where, at_least=0) for slot in slots),
-            speed=tuple(
+            speed=()
+            if "speed" not in data
+            else tuple(
                 _positive(value, "speed", where) for value in _each(data.get("speed", 1.0), devices, "speed", where)
             ),
             memory_bytes=None

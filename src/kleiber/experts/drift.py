@@ -25,10 +25,10 @@ def rotating_zipf(
 ) -> RoutingTrace:
     """Zipf loads, rank^-exponent, whose ranks change hands by one place every `every` steps: the hot experts rotate."""
     rng = np.random.default_rng(seed)
-    weight_E = np.arange(1, experts + 1) ** -float(exponent)
+    weight_E = np.arange(1.0, experts + 1) ** -exponent
     order_LE = np.stack([rng.permutation(experts) for _ in range(layers)])
     load_SLE = np.stack([weight_E[(order_LE + step // every) % experts] for step in range(steps)])
-    return _counted(load_SLE, tokens, rng)
+    return _counted(load_SLE.astype(np.float64), tokens, rng)
 
 
 def _counted(load_SLE: Floats, tokens: int, rng: np.random.Generator) -> RoutingTrace:

@@ -76,8 +76,8 @@ def of_replay(found: Replay) -> tuple[str, ...]:
     return (
         f"Cheapest on this trace: {best.rule.name} ({best.rule.title}), {100 * (best.cost / found.ideal - 1):.3g} % above "
         "perfect balance",
-        f"planned by {found.policy} on one window and judged on the next, {found.windows} windows; cost is the time of the busiest "
-        "devices and of moving, over that of perfect balance",
+        f"planned by {found.policy} on one window and judged on the next, {found.windows} windows; cost is the time of the "
+        "busiest devices and of moving, over that of perfect balance",
         f"receiving one replica is taken to cost a device the time of {show(found.move_tokens)} assignments (--move-tokens)",
     )
 

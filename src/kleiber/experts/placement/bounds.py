@@ -25,6 +25,7 @@ from kleiber.experts.placement.few import MOST_GROUPS, best_nodes
 from kleiber.experts.placement.placement import Floats, Ints
 
 HALVINGS = 40
+ROUNDING = 1e-12  # sums of the same loads in another order
 
 
 def bound(load_LE: Floats, cluster: Cluster, groups: int | None = None) -> Floats:
@@ -39,7 +40,8 @@ def bound(load_LE: Floats, cluster: Cluster, groups: int | None = None) -> Float
         lowest_L = np.maximum(
             lowest_L, _by_node(load_LE.reshape(len(load_LE), groups, -1).sum(axis=2), cluster, load_LE)
         )
-    return np.minimum(np.divide(mean_L, lowest_L, out=np.ones_like(mean_L), where=lowest_L > 0), 1.0)
+    found_L = np.divide(mean_L, lowest_L, out=np.ones_like(mean_L), where=lowest_L > 0)
+    return np.where(found_L > 1 - ROUNDING, 1.0, found_L)
 
 
 def longest_at_least(load_LE: Floats, slots_G: Ints, speed_G: Floats) -> Floats:

@@ -27,8 +27,8 @@ def deal(load_LR: Floats, name_LR: Ints, slots_G: Ints, speed_G: Floats) -> Ints
     name_LR = np.take_along_axis(name_LR, order_LR, axis=1)
     again_LR = np.pad(name_LR[:, 1:] == name_LR[:, :-1], ((0, 0), (1, 0)))
     piece_LN = np.full((layers, int(slots_G.sum())), EMPTY)
-    slower_G = np.divide(1.0, speed_G, out=np.full(len(speed_G), np.inf), where=speed_G > 0)
-    equal = bool((slower_G == slower_G[0]).all())
+    slower_G = np.divide(1.0, speed_G, out=np.zeros(len(speed_G)), where=speed_G > 0)
+    equal = len(np.unique(speed_G[speed_G > 0])) == 1
     time_LG = np.where(slots_G > 0, 0.0, np.inf) * np.ones((layers, 1))
     next_LG = np.tile(np.cumsum(slots_G) - slots_G, (layers, 1))
     end_G = np.cumsum(slots_G)
