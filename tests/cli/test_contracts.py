@@ -255,3 +255,79 @@ def test_a_fit_file_says_what_the_shell_said(as_json, ladder: Path, tmp_path: Pa
     kept = json.loads(path.read_text())
     for name in ("parameters", "objective", "search", "runs", "outcome", "findings", "seed"):
         assert kept[name] == printed[name], name
+
+
+CLUSTER = "nodes = 4\ndevices_per_node = 8\nslots_per_device = 9\n"
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Path:
+    path = tmp_path / "cluster.toml"
+    path.write_text(CLUSTER)
+    return path
+
+
+@pytest.fixture
+def loads(tmp_path: Path) -> Path:
+    path = tmp_path / "loads.npy"
+    np.save(path, np.random.default_rng(0).lognormal(size=(3, 256)))
+    return path
+
+
+@pytest.mark.parametrize("options", [(), ("--hierarchical",), ("--policy", "replicate")])
+def test_experts_place(as_json, loads: Path, cluster: Path, options: tuple[str, ...]) -> None:
+    found = as_json("experts", "place", "--loads", loads, "--cluster", cluster, *options)
+    assert list(found) == ["schema", "policy", "layers", "balancedness", "seconds"]
+    assert (found["schema"], len(found["layers"])) == ("kleiber/placement/1", 3)
+    load_LE = np.load(loads)
+    for layer, load_E in zip(found["layers"], load_LE, strict=True):
+        assert list(layer) == ["physical_to_logical", "device_of_slot", "share", "balancedness", "bound", "gap"]
+        served = load_E[layer["physical_to_logical"]] * layer["share"]
+        busiest = np.bincount(layer["device_of_slot"], served, minlength=32).max()
+        assert layer["balancedness"] == pytest.approx(load_E.sum() / 32 / busiest)
+        assert layer["gap"] == pytest.approx(layer["bound"] - layer["balancedness"], abs=1e-9)
+        if not options:
+            assert layer["balancedness"] > 0.9999
+            assert len(layer["share"]) == 288
+    again = as_json("experts", "place", "--loads", loads, "--cluster", cluster, *options)
+    assert again["layers"] == found["layers"]
+
+
+def test_experts_stats_and_replay(as_json, shell, tmp_path: Path, cluster: Path) -> None:
+    trace = tmp_path / "trace.npy"
+    chance_E = np.arange(1, 17) / 136
+    np.save(trace, np.random.default_rng(0).multinomial(50_000, chance_E, size=(4, 2)))
+    found = as_json("experts", "stats", trace, "--cluster", cluster)
+    assert found["schema"] == "kleiber/experts-stats/1"
+    assert set(found["balance"]) == {"experts", "devices", "nodes"}
+    assert found["within_noise"] is False
+    assert found["seed"] == 0
+    replayed = as_json("experts", "replay", trace, "--cluster", cluster, "--windows", 4)
+    assert replayed["schema"] == "kleiber/experts-replay/1"
+    assert [rule["rule"] for rule in replayed["rules"]] == ["never", "split", "every", "pays", "pays-twice"]
+    assert "Uneven beyond noise" in shell("experts", "stats", trace).stdout
+    assert "Cheapest on this trace" in shell("experts", "replay", trace, "--cluster", cluster, "--windows", 4).stdout
+    assert "Balancedness 1.0000" in shell("experts", "place", trace, "--cluster", cluster).stdout
+
+
+def test_experts_bad_input(shell, tmp_path: Path, loads: Path, cluster: Path) -> None:
+    negative, small = tmp_path / "negative.npy", tmp_path / "small.toml"
+    load_LE = np.load(loads)
+    load_LE[1, 7] = -1
+    np.save(negative, load_LE)
+    small.write_text(CLUSTER.replace("9", "7"))
+    for arguments, says in (
+        (("--loads", negative, "--cluster", cluster), "negative.npy, layer 1, expert 7"),
+        (("--loads", loads, "--cluster", small), "224 slots for 256 experts"),
+        (("--loads", loads, "--cluster", loads), "not TOML"),
+        (("--loads", cluster, "--cluster", cluster), "no NumPy array"),
+        ((cluster, "--cluster", cluster), "no routing trace"),
+        ((loads, "--loads", loads, "--cluster", cluster), "not both"),
+        (("--cluster", cluster), "no loads"),
+        (("--loads", loads, "--cluster", cluster, "--policy", "windw-fill"), "did you mean 'window-fill'"),
+        (("--loads", loads, "--cluster", cluster, "--groups", "7"), "equal groups"),
+    ):
+        result = shell("experts", "place", *arguments, "--json")
+        assert result.exit_code == 2, says
+        assert result.stdout == ""
+        assert says in result.stderr
