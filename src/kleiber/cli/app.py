@@ -20,7 +20,9 @@ from kleiber.cli import (
     distil,
     experts_place,
     experts_replay,
+    experts_simulate,
     experts_stats,
+    experts_transfer,
     fit,
     forecast,
     frontier,
@@ -53,6 +55,8 @@ COMMANDS: tuple[Command, ...] = (
     experts_stats.COMMAND,
     experts_place.COMMAND,
     experts_replay.COMMAND,
+    experts_simulate.COMMAND,
+    experts_transfer.COMMAND,
     *lab.COMMANDS,
     *ledger.COMMANDS,
 )

@@ -13,6 +13,7 @@ from kleiber.figures.plane import contours
 from kleiber.figures.residuals import residuals
 from kleiber.figures.rules import rules_against_runs
 from kleiber.figures.slices import loss_at_equal_compute
+from kleiber.figures.timeline import pipeline_timeline
 
 __all__ = [
     "allocation_by_cut",
@@ -24,6 +25,7 @@ __all__ = [
     "loss_at_equal_compute",
     "optimum_cloud",
     "parameter_cloud",
+    "pipeline_timeline",
     "residuals",
     "rules_against_runs",
     "save",

@@ -1,0 +1,168 @@
+"""The simulated step: that of `kleiber.cost` where both know the answer, split without a rest, moved the right way by loads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kleiber.cost import Practice, find_hardware, model, step_time
+from kleiber.errors import InputError
+from kleiber.experts.cluster import Cluster
+from kleiber.experts.placement import find
+from kleiber.experts.routing import capped, measured
+from kleiber.experts.simulate import PARTS, Job, simulate
+from kleiber.experts.what_if import what_if
+
+OLMOE = Job(
+    shape=model("olmoe-1b-7b"), device=find_hardware("h100"), nodes=2, devices_per_node=8, pipeline=4, sequences=256, context=4096
+)  # fmt: skip
+
+
+def zipf(layers: int, experts: int, power: float) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return np.stack([rng.permutation(np.arange(1, experts + 1) ** -power) for _ in range(layers)])
+
+
+@pytest.mark.parametrize("schedule", ["1f1b", "zb-h1", "interleaved"])
+def test_without_messages_it_is_the_step_of_cost(schedule: str) -> None:
+    """One device to a group: no all-to-all, and the dependency graph gives the closed form of the bubble.
+
+    `cost` takes the mean of the other stages as the bubble's slot, which is exact for one slow stage at the end.
+    """
+    job = replace(
+        OLMOE, nodes=1, devices_per_node=1, groups=1, pipeline=4, sequences=16, schedule=schedule,
+        virtual=2 if schedule == "interleaved" else 1,
+    )  # fmt: skip
+    plain = step_time(job.shape, job.hardware, job.layout, sequences=16, context=4096)
+    found = simulate(job)
+    assert found.comm == 0
+    assert found.seconds == pytest.approx(plain.seconds, rel=0.03 if schedule != "1f1b" else 1e-9)
+
+
+@settings(deadline=None, max_examples=10)
+@given(
+    power=st.floats(0, 1.5),
+    schedule=st.sampled_from(["gpipe", "1f1b", "zb-h1", "dualpipe", "dualpipe-v"]),
+    hide=st.booleans(),
+)
+def test_the_parts_are_the_whole(power: float, schedule: str, hide: bool) -> None:
+    job = replace(OLMOE, schedule=schedule, practice=Practice(overlap=("pipeline", *(("expert",) if hide else ()))))
+    found = simulate(job, zipf(16, 64, power))
+    assert sum(getattr(found, name) for name in PARTS) == pytest.approx(
+        found.run.seconds + found.data + found.optimiser
+    )
+    assert all(getattr(found, name) >= 0 for name in PARTS)
+    assert found.exposed_comm <= found.comm * (1 + 1e-9)
+    assert 0 < found.idle_fraction < 1
+    written = found.to_json()
+    assert written["schema"] == "kleiber/step/1"
+    assert sum(written[f"{name}_seconds"] for name in PARTS) == pytest.approx(written["step_seconds"])
+
+
+@settings(deadline=None, max_examples=6)
+@given(low=st.floats(0, 1.4), more=st.floats(0.01, 0.5))
+def test_a_more_uneven_trace_never_takes_less(low: float, more: float) -> None:
+    less, worse = (simulate(OLMOE, zipf(16, 64, power)) for power in (low, low + more))
+    assert worse.seconds >= less.seconds
+    assert worse.compute == pytest.approx(less.compute)
+
+
+def test_even_loads_are_no_trace() -> None:
+    assert simulate(OLMOE, np.ones((16, 64))).seconds == pytest.approx(simulate(OLMOE).seconds, rel=1e-5)
+
+
+def test_the_slowest_device_decides() -> None:
+    """One layer whose experts are all on one of 16 devices: that device does 16 times the routed work there."""
+    loads = np.ones((16, 64))
+    loads[3, 4:] = 0.0  # the first four experts, on device 0
+    found = measured(loads, 8, 2, 16, layers=16)
+    assert found.slowest_L[3] == pytest.approx(16)
+    assert found.slowest_L[0] == pytest.approx(1)
+
+
+def test_a_balanced_placement_takes_the_imbalance_away() -> None:
+    loads = zipf(16, 64, 1.0)
+    placed = find("window-fill").place(loads, Cluster.of(2, 8, 5))
+    plain, better = simulate(OLMOE, loads), simulate(OLMOE, loads, placed)
+    assert plain.imbalance > 0.1 * plain.seconds
+    assert better.imbalance < 1e-6 * better.seconds
+    assert better.seconds < plain.seconds
+    assert better.memory_bytes > plain.memory_bytes
+
+
+def test_capacity_bounds_the_slowest_and_drops_the_rest() -> None:
+    loads = np.array([[4.0, 2.0, 1.0, 1.0]])
+    kept, dropped = capped(loads, 1.0)
+    assert kept.tolist() == [[2, 2, 1, 1]]
+    assert dropped.tolist() == [0.25]
+    strict = simulate(replace(OLMOE, capacity_factor=1.0), zipf(16, 64, 1.0))
+    free = simulate(OLMOE, zipf(16, 64, 1.0))
+    assert strict.slowest <= 1
+    assert 0 < strict.dropped_fraction < 1
+    assert free.dropped_fraction == 0
+
+
+def test_pairs_hide_messages() -> None:
+    """DualPipe exposes less than 1F1B of the same messages; hiding a chunk's messages behind itself, less still."""
+    plain, paired = (simulate(replace(OLMOE, schedule=name, sequences=1024)) for name in ("1f1b", "dualpipe"))
+    assert plain.exposed_comm == pytest.approx(plain.comm)
+    assert paired.exposed_comm < 0.8 * paired.comm
+
+
+def test_twice_the_speed_of_everything_is_half_the_time() -> None:
+    device = OLMOE.device
+    fast = replace(
+        device,
+        flops={name: 2 * value for name, value in device.flops.items()},
+        matmul={name: 2 * value for name, value in device.matmul.items()},
+        bandwidth=2 * device.bandwidth,
+        link=2 * device.link,
+        network=2 * device.network,
+    )
+    at_once = Practice(efficiency=replace(Practice().efficiency, latency=0.0))
+    one, two = (simulate(replace(OLMOE, device=each, practice=at_once), zipf(16, 64, 0.6)) for each in (device, fast))
+    assert one.seconds / two.seconds == pytest.approx(2)
+    assert one.idle_fraction == pytest.approx(two.idle_fraction)
+
+
+def test_what_if() -> None:
+    loads = zipf(16, 64, 0.6)
+    before = simulate(OLMOE, loads)
+    widths = what_if(OLMOE, loads, None, "width", [8, 16, 3])
+    assert widths[1].step is not None
+    assert widths[1].step.seconds == before.seconds
+    assert widths[0].step is not None
+    assert widths[0].step.job.devices == OLMOE.devices
+    assert widths[0].step.exposed_comm < before.exposed_comm
+    assert widths[2].step is None
+    assert "fills neither nodes" in widths[2].why
+    assert widths[0].to_json(before)["faster"] > 1
+    spare = what_if(OLMOE, loads, None, "replicas", [0, 1])
+    assert spare[1].step is not None
+    assert spare[0].step is not None
+    assert spare[1].step.imbalance <= spare[0].step.imbalance <= before.imbalance
+    limits = what_if(replace(OLMOE, nodes=4, devices_per_node=4), None, None, "node-limit", [1, 2, 4])
+    reached = [answer.step.nodes_per_token for answer in limits if answer.step is not None]
+    assert reached == sorted(reached)
+    assert reached[0] == 1
+    with pytest.raises(InputError, match="did you mean 'width'"):
+        what_if(OLMOE, loads, None, "widht", [8])
+
+
+def test_bad_input() -> None:
+    with pytest.raises(InputError, match="other experts than the model"):
+        simulate(OLMOE, np.ones((16, 32)))
+    with pytest.raises(InputError, match="one kind of expert layer"):
+        simulate(replace(OLMOE, shape=model("llama-3-8b")))
+    with pytest.raises(InputError, match="placement is for another cluster"):
+        simulate(OLMOE, np.ones((16, 64)), find("window-fill").place(np.ones((16, 64)), Cluster.of(1, 8, 9)))
+    with pytest.raises(InputError, match="experts do not fill the devices evenly"):
+        simulate(replace(OLMOE, nodes=3, devices_per_node=1, sequences=48), np.ones((16, 64)))
+    with pytest.raises(InputError, match="2 micro-batches for each device"):
+        simulate(replace(OLMOE, schedule="dualpipe", sequences=64))
+    with pytest.raises(InputError, match="capacity factor is a positive number"):
+        simulate(replace(OLMOE, capacity_factor=0.0), np.ones((16, 64)))
