@@ -48,7 +48,7 @@ def test_models_together_learn_what_each_learns_alone(family: str) -> None:
     models = [build(shape, seed=seed) for seed in range(3)]
     random = torch.Generator().manual_seed(0)
     for model in models:
-        model.head.weight.data.normal_(0, 0.1, generator=random)
+        model.get_parameter("head.weight").data.normal_(0, 0.1, generator=random)
     text_KBT = torch.randint(0, 256, (3, 2, 65), generator=random)
     slopes, loss_K = Stack.of(models).gradients(text_KBT[..., :-1], text_KBT[..., 1:])
     for number, model in enumerate(models):

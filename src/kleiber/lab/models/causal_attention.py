@@ -70,7 +70,8 @@ class _Blocks(torch.autograd.Function):
         ctx.save_for_backward(*inputs, *output)
 
     @staticmethod
-    def backward(ctx: Any, slope_NKT: Tensor, *_: Tensor) -> tuple[Tensor, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, ...]:
+        slope_NKT = slopes[0]
         query_NKT, key_NKT, value_NKT, out_NKT, *weights = ctx.saved_tensors
         mean_NT = (slope_NKT * out_NKT).sum(dim=-2)
         to_query_NKT = torch.empty_like(query_NKT)
