@@ -162,7 +162,7 @@ def noise_floor(total_L: Floats, into_EG: Floats, seen_L: Floats, seed: int = 0)
     Multinomial draws of `total_L` assignments, the same for layers of the same total.
 
     >>> floor, chance = noise_floor(np.array([32768.0]), np.eye(32), np.array([0.5]))
-    >>> 0.90 < floor[0, 0] < floor[0, 1] < floor[0, 2] < 0.97
+    >>> bool(0.90 < floor[0, 0] < floor[0, 1] < floor[0, 2] < 0.97)
     True
     """
     totals, layer_of = np.unique(np.round(total_L).astype(np.int64), return_inverse=True)
