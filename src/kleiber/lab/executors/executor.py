@@ -1,6 +1,6 @@
 """What an executor is: a place that runs one call at a time and says how it ended, and a thread here for each of its workers.
 
-One idea: every place (a process on this machine, a Ray cluster, Slurm) is a blocking call `run(function, args)`; futures, queueing
+One idea: every place (a process on this machine, a Ray cluster, Slurm) is a blocking call `run(function, args)`; futures, queues
 and cancelling are those of the standard library's threads, written once.
 """
 
@@ -17,7 +17,7 @@ Outcome = tuple[Any, Exception | None]
 """What a call returned, or what it raised."""
 
 
-class LostWorker(KleiberError):
+class LostWorker(KleiberError):  # noqa: N818 - it names what happened
     """A worker went while it ran a job: killed, out of memory, or with its machine. Other jobs are none the worse."""
 
 

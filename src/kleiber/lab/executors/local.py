@@ -1,7 +1,7 @@
 """Jobs in processes of this machine, each on a core of its own with one thread.
 
-The standard pool gives up every job when one worker dies. Here each worker has its own pipe: a death is the end of the pipe, fails
-the job that ran and nothing else, and the next job finds a fresh process.
+The standard pool gives up every job when one worker dies. Here each worker has its own pipe: a death ends the pipe, fails the
+job that ran and nothing else, and the next job finds a fresh process.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def open_local(*, workers: int | None) -> Executor:
 
 
 def most_workers(worker_bytes: int = WORKER_BYTES) -> int:
-    """How many workers this machine has room for: one for each core it grants this process and for `worker_bytes` free, at least 1."""
+    """How many workers there is room for: one for each core that this process may use and `worker_bytes` of free memory; at least 1."""
     return max(1, min(len(_cores()), _free_bytes() // worker_bytes))
 
 
@@ -67,7 +68,7 @@ class Worker:
         self._core = core
         self._lock = threading.Lock()
         self._stopped = False
-        self._process: multiprocessing.process.BaseProcess | None = None
+        self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
 
     def run(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
@@ -89,7 +90,7 @@ class Worker:
                 self._process.kill()
                 self._process.join()
 
-    def _alive(self) -> tuple[multiprocessing.process.BaseProcess, Connection]:
+    def _alive(self) -> tuple[BaseProcess, Connection]:
         with self._lock:
             if self._stopped:
                 raise LostWorker("the workers were sent home before this job began")
@@ -98,7 +99,7 @@ class Worker:
             return self._process, self._pipe
 
 
-def _start(core: int) -> tuple[multiprocessing.process.BaseProcess, Connection]:
+def _start(core: int) -> tuple[BaseProcess, Connection]:
     # Spawned, not forked: a fork would inherit the threads of whatever the caller has loaded.
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
