@@ -18,8 +18,10 @@ import pytest
 from kleiber.errors import InputError, KleiberError, Refusal
 from kleiber.lab.executors import EXECUTORS, Executor, LostWorker, most_workers, open_executor
 
-# Ray takes ten seconds and more to start on two busy cores.
-NAMES = [pytest.param(entry.name, marks=pytest.mark.slow) if entry.name == "ray" else entry.name for entry in EXECUTORS]
+# Ray takes ten seconds to start, and a job through submitit is two starts of Python.
+NAMES = [
+    entry.name if entry.name == "local" else pytest.param(entry.name, marks=pytest.mark.slow) for entry in EXECUTORS
+]
 
 
 def opened(name: str, folder: Path, workers: int = 2) -> Executor:
@@ -58,7 +60,7 @@ def test_a_killed_worker_fails_its_own_job_only(executor: Executor) -> None:
     assert executor.submit(divmod, 9, 6).result() == (1, 3)
 
 
-@pytest.mark.parametrize("name", ["local", "slurm"])
+@pytest.mark.parametrize("name", ["local", pytest.param("slurm", marks=pytest.mark.slow)])
 def test_a_block_that_fails_waits_for_nothing(name: str, tmp_path: Path) -> None:
     began = time.monotonic()
     executor = opened(name, tmp_path, workers=1)

@@ -65,8 +65,8 @@ def open_executor(
 
     `workers`: jobs at once; left out, as many as the cores and the free memory of this machine (`local`), the cores of the
     cluster (`ray`) or 16 jobs (`slurm`). `address`: of a Ray cluster; for Slurm submitit's name of a scheduler, where `local`
-    runs the jobs here. `folder`: for the logs of Slurm jobs. Raises `InputError` for an unknown name, a package that is not installed
-    and a cluster that does not answer.
+    runs the jobs here. `folder`: for the logs of Slurm jobs. Raises `InputError` for an unknown name, a package that is not
+    installed and a cluster that does not answer.
 
     >>> open_executor("slrum")
     Traceback (most recent call last):

@@ -51,13 +51,14 @@ class Executor:
         """
         return self._threads.submit(self._place.run, function, args)
 
-    def shutdown(self, *, cancel: bool = False) -> None:
-        """Let the workers go: after all jobs are done, or at once with `cancel`."""
-        if cancel:
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Let the workers go: after all jobs are done, or at once with `cancel_futures`, which ends those at work too."""
+        if cancel_futures:
             self._threads.shutdown(wait=False, cancel_futures=True)
             self._place.stop()
-        self._threads.shutdown(wait=True)
-        self._place.stop()
+        self._threads.shutdown(wait=wait)
+        if wait:
+            self._place.stop()
 
     def __enter__(self) -> Executor:
         return self
@@ -65,7 +66,7 @@ class Executor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.shutdown(cancel=kind is not None)
+        self.shutdown(cancel_futures=kind is not None)
 
 
 def outcome(function: Callable[..., Any], args: tuple[Any, ...]) -> Outcome:

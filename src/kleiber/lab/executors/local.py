@@ -33,7 +33,7 @@ def open_local(*, workers: int | None) -> Executor:
 
 
 def most_workers(worker_bytes: int = WORKER_BYTES) -> int:
-    """How many workers there is room for: one for each core that this process may use and `worker_bytes` of free memory; at least 1."""
+    """How many workers there is room for: one for each core it may use and `worker_bytes` of free memory, at least 1."""
     return max(1, min(len(_cores()), _free_bytes() // worker_bytes))
 
 
