@@ -31,6 +31,7 @@ from kleiber.lab.thread import one_quick_thread
 from kleiber.lab.tokenizer import tokenized
 
 if TYPE_CHECKING:
+    from kleiber.lab.ranks import Ranks
     from kleiber.lab.teacher import Teacher
     from kleiber.lab.train import Trainer
 
@@ -82,7 +83,7 @@ def _train_one_of(pending: list[Cell], ladder: Ladder, corpus: Corpus, results: 
     for cell in pending:
         if cell.distillation and finished(results, cell.distillation.teacher) is None:
             continue
-        with _claim(results, cell.trunk) as mine:
+        with claim(results, cell.trunk) as mine:
             # Looked up again under the lock: another worker may have finished it in between.
             if mine and finished(results, cell) is None:
                 keep = cell.run in ladder.teachers
@@ -90,10 +91,15 @@ def _train_one_of(pending: list[Cell], ladder: Ladder, corpus: Corpus, results: 
     return None
 
 
-def train_cell(cell: Cell, corpus: Corpus, results: Path, *, hardware: str, keep: bool = False) -> dict[str, Any]:
-    """Bring the cell's trunk to its branch point, decay, measure, write the finished run down; `keep` its weights to teach."""
+def train_cell(
+    cell: Cell, corpus: Corpus, results: Path, *, hardware: str, keep: bool = False, ranks: Ranks | None = None
+) -> dict[str, Any]:
+    """Bring the cell's trunk to its branch point, decay, measure, write the finished run down; `keep` its weights to teach.
+
+    Where several `ranks` train it, each must call this; the first of them writes.
+    """
     began = time.perf_counter()
-    trainer, seconds_before = _trained(cell, corpus, results, began)
+    trainer, seconds_before = _trained(cell, corpus, results, began, ranks)
     held = trainer.held_out()
     row = {
         **_row(cell, corpus, trainer, held.loss, held.loss_se),
@@ -108,31 +114,47 @@ def train_cell(cell: Cell, corpus: Corpus, results: Path, *, hardware: str, keep
     row["hardware"] = hardware
     # The weights first: a finished run that should teach could not without them.
     if keep:
-        trainer.state().save(results / "teachers" / f"{cell.run}.npz")
-    write_json(results / "runs" / f"{cell.run}.json", row)
+        _save(trainer, results / "teachers" / f"{cell.run}.npz", ranks)
+    if ranks is None or ranks.leads:
+        write_json(results / "runs" / f"{cell.run}.json", row)
     return row
 
 
-def _trained(cell: Cell, corpus: Corpus, results: Path, began: float) -> tuple[Trainer, float]:
+def _save(trainer: Trainer, path: Path, ranks: Ranks | None) -> None:
+    """Asked of every rank, as each holds a part of the state; written by the first."""
+    state = trainer.state()
+    if ranks is None or ranks.leads:
+        state.save(path)
+
+
+def _trained(
+    cell: Cell, corpus: Corpus, results: Path, began: float, ranks: Ranks | None = None
+) -> tuple[Trainer, float]:
     """The cell's model at its end, and the seconds spent on it before `began`."""
+    from kleiber.lab.ranks import ALONE
     from kleiber.lab.train import State, Trainer
 
-    teacher = _teacher(cell, corpus, results)
+    teacher = _teacher(cell, corpus, results, ranks)
     spoilt = spoil(corpus, cell.data)
-    trainer = Trainer(cell.shape, cell.recipe, spoilt, seed=cell.seed, teacher=teacher)
+    # Ranks exchange parts of the model between its layers, which a compiled graph would have to be broken for.
+    recipe = cell.recipe if ranks is None else replace(cell.recipe, compile=False)
+    trainer = Trainer(cell.shape, recipe, spoilt, seed=cell.seed, teacher=teacher, ranks=ranks or ALONE)
     branch_step = cell.recipe.branch_step(cell.tokens)
     seconds_before = 0.0
     checkpoint = _latest_checkpoint(results / "trunks" / cell.trunk, branch_step)
+    if ranks is not None:
+        step = ranks.agree(int(checkpoint.stem) if checkpoint else 0)
+        checkpoint = results / "trunks" / cell.trunk / f"{step}.npz" if step else None
     if checkpoint is not None:
         trainer.restore(State.load(checkpoint))
         seconds_before = json.loads(checkpoint.with_suffix(".json").read_text())["wall_seconds"]
     if trainer.step < branch_step:
-        _train_trunk(trainer, branch_step, results / "trunks" / cell.trunk, seconds_before, began)
+        _train_trunk(trainer, branch_step, results / "trunks" / cell.trunk, seconds_before, began, ranks)
     trainer.train_branch(cell.tokens)
     return trainer, seconds_before
 
 
-def _teacher(cell: Cell, corpus: Corpus, results: Path) -> Teacher | None:
+def _teacher(cell: Cell, corpus: Corpus, results: Path, ranks: Ranks | None) -> Teacher | None:
     """Whom the cell learns from; nobody where the mixture leaves a teacher no say."""
     from kleiber.lab.teacher import Teacher
     from kleiber.lab.train import State, Trainer
@@ -142,9 +164,12 @@ def _teacher(cell: Cell, corpus: Corpus, results: Path) -> Teacher | None:
         return None
     source = taught.teacher
     path = results / "teachers" / f"{source.run}.npz"
-    if not path.exists():
+    here = path.exists() if ranks is None else bool(ranks.agree(path.exists()))
+    if not here:
         # It was finished before anyone wanted to learn from it: only its decay is trained again, from the trunk's checkpoint.
-        _trained(source, corpus, results, time.perf_counter())[0].state().save(path)
+        _save(_trained(source, corpus, results, time.perf_counter(), ranks)[0], path, ranks)
+        if ranks is not None:
+            ranks.agree(0)  # the others read it after it is written
     trainer = Trainer(source.shape, replace(source.recipe, compile=False), spoil(corpus, source.data), seed=source.seed)
     trainer.restore(State.load(path))
     model = trainer.model.eval().requires_grad_(False)
@@ -167,7 +192,9 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     temporary.replace(path)
 
 
-def _train_trunk(trainer: Trainer, branch_step: int, folder: Path, seconds_before: float, began: float) -> None:
+def _train_trunk(
+    trainer: Trainer, branch_step: int, folder: Path, seconds_before: float, began: float, ranks: Ranks | None
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     steps_between = max(1, 2_000_000 // trainer.recipe.batch_tokens)
     while trainer.step < branch_step:
@@ -175,8 +202,9 @@ def _train_trunk(trainer: Trainer, branch_step: int, folder: Path, seconds_befor
         wall_seconds = seconds_before + time.perf_counter() - began
         path = folder / f"{trainer.step}.npz"
         # The clock first: a checkpoint without it could not be taken up again.
-        write_json(path.with_suffix(".json"), {"wall_seconds": wall_seconds})
-        trainer.state().save(path)
+        if ranks is None or ranks.leads:
+            write_json(path.with_suffix(".json"), {"wall_seconds": wall_seconds})
+        _save(trainer, path, ranks)
 
 
 def _latest_checkpoint(folder: Path, until_step: int) -> Path | None:
@@ -238,8 +266,8 @@ def _teacher_columns(cell: Cell, results: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _claim(results: Path, trunk: str) -> Iterator[bool]:
-    """Whether this process holds the trunk within the block."""
+def claim(results: Path, trunk: str) -> Iterator[bool]:
+    """Whether this process holds the trunk within the block; nobody else does meanwhile."""
     file: IO[str]
     with (results / "claims" / trunk).open("w") as file:
         try:
