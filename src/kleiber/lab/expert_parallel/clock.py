@@ -1,7 +1,7 @@
 """What a step's time goes into on one rank: its own work, waiting for the slowest, and moving rows.
 
 Before every exchange the ranks meet. What passes until a rank arrives is its work, what passes until the last arrives is its
-idle time, and the exchange itself is communication that nothing hides. A meeting costs time of its own, so that a clock is for measuring.
+idle time, and the exchange itself is exposed communication. A meeting costs time of its own, so that a clock is for measuring.
 
 Work is read twice: off the wall, and as processor time of this thread, which other programs on the machine do not lengthen.
 

@@ -1,8 +1,8 @@
 """Where the experts of a layer sit: a placement as three arrays, and which seat each token is sent to.
 
 An expert may sit in several slots; of its tokens each slot serves its share. Of n tokens of an expert in order, token k (from 0)
-goes to the first replica whose cumulative share reaches (k + 1/2) / n: the split is exact to within one token, needs no random numbers
-and no word between ranks.
+goes to the first replica whose cumulative share reaches (k + 1/2) / n: the split is exact to within one token, and needs neither
+random numbers nor a word between ranks.
 
 Shapes: E experts, S slots over all ranks, L slots of one rank, N choices.
 """
