@@ -5,7 +5,8 @@
     recorder.write("trace.parquet")
 
 One idea: a layer's `route` is wrapped while the block lasts, so that the model itself neither knows nor pays when nothing is
-written down. Only training passes count, each a step. A compiled model must not be recorded: its graph would be broken at every layer.
+written down. Only training passes count, each a step. A compiled model must not be recorded: its
+graph would be broken at every layer.
 
 Shapes: S recorded steps, L layers of experts, E experts, N tokens of a step, C chosen.
 """

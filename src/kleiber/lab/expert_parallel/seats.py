@@ -68,7 +68,7 @@ def _middle(expert_N: Tensor, experts: int) -> Tensor:
     sorted_N = expert_N[order_N]
     number_N = torch.arange(len(expert_N), device=expert_N.device) - (count_E.cumsum(0) - count_E)[sorted_N]
     middle_N = torch.empty(len(expert_N), dtype=torch.float64, device=expert_N.device)
-    middle_N[order_N] = (number_N + 0.5) / count_E[sorted_N]
+    middle_N[order_N] = (number_N.double() + 0.5) / count_E[sorted_N]
     return middle_N
 
 
