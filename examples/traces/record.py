@@ -23,7 +23,7 @@ MODELS = {
     "experts-64-unbalanced": Dial(family="experts", depth=2, experts=64, chosen=4, granularity=4, balance="none"),
     "experts-256": Dial(family="experts", depth=2, experts=256, chosen=8, granularity=8),
 }
-WIDTH, STEPS, EVERY = 32, 240, 4
+WIDTH, STEPS, EVERY = 32, 120, 2
 RECIPE = Recipe(context=128, batch_windows=16, lr=0.01, warmup_tokens=65_536, transfer=True)
 
 
@@ -40,7 +40,7 @@ def main() -> None:
         layers = [layer.load_E for layer in trainer.model.modules() if hasattr(layer, "load_E")]
         uneven = ", ".join(f"{max_violation(load_E):.2f}" for load_E in layers)
         seconds = time.process_time() - began
-        print(f"{name}: {STEPS} steps in {seconds:.0f} s of one core; MaxVio of the last step by layer: {uneven}")
+        print(f"{name}: {STEPS} steps in {seconds:.0f} s of one core; MaxVio of the last step by layer: {uneven}", flush=True)
 
 
 if __name__ == "__main__":
