@@ -40,7 +40,10 @@ def main() -> None:
         layers = [layer.load_E for layer in trainer.model.modules() if hasattr(layer, "load_E")]
         uneven = ", ".join(f"{max_violation(load_E):.2f}" for load_E in layers)
         seconds = time.process_time() - began
-        print(f"{name}: {STEPS} steps in {seconds:.0f} s of one core; MaxVio of the last step by layer: {uneven}", flush=True)
+        print(
+            f"{name}: {STEPS} steps in {seconds:.0f} s of one core; MaxVio of the last step by layer: {uneven}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
