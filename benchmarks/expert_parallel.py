@@ -111,7 +111,8 @@ def run(rank: int, port: int) -> None:
                 print(
                     f"{name}: rows {rows_R.astype(int).tolist()}; step {1e3 * step:.1f} ms, predicted {1e3 * foreseen:.1f} "
                     f"({foreseen / step - 1:+.1%}); idle {idle_fraction(work_RQ):.1%}, predicted "
-                    f"{idle_fraction(predicted_RQ):.1%}; moving rows {1e3 * times.exchange_seconds_R.mean():.1f} ms"
+                    f"{idle_fraction(predicted_RQ):.1%}; moving rows {1e3 * times.exchange_seconds_R.mean():.1f} ms",
+                    flush=True,
                 )
 
 
