@@ -15,6 +15,7 @@ from kleiber.lab.corpus import read_corpus
 from kleiber.lab.description import Ladder, read_ladder
 from kleiber.lab.ladder import claim, finished, train_cell
 from kleiber.lab.thread import one_quick_thread
+from kleiber.lab.tokenizer import tokenized
 
 if TYPE_CHECKING:
     from kleiber.lab.parallel.ranks import Together
@@ -40,11 +41,13 @@ def _train(ladder: Ladder, cells: list[Cell], results: Path, *, as_json: bool) -
     from kleiber.lab.parallel.ranks import together
 
     with together() as ranks, ExitStack() as stack:
+        # The first rank alone makes what the others then read: folders, and a tokenizer where the ladder trains one.
         if ranks.leads:
             for folder in ("runs", "trunks", "teachers", "claims"):
                 (results / folder).mkdir(parents=True, exist_ok=True)
-        ranks.agree(0)  # nobody looks into the folders before they are there
-        corpus = read_corpus(ladder.corpus)
+            tokenized(read_corpus(ladder.corpus), ladder.tokenizer, results)
+        ranks.agree(0)
+        corpus = tokenized(read_corpus(ladder.corpus), ladder.tokenizer, results)
         stack.enter_context(one_quick_thread())
         for cell in cells:
             row = finished(results, cell)
