@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from functools import partial
 
 
 class KleiberError(Exception):
@@ -68,6 +69,10 @@ class Refusal(KleiberError):  # noqa: N818 - a refusal is an answer, not an erro
     def __init__(self, message: str, *, remedy: str) -> None:
         self.message, self.remedy = message, remedy
         super().__init__(f"{message}\nWhat would change it: {remedy}")
+
+    def __reduce__(self) -> tuple[partial[Refusal], tuple[()]]:
+        # So that it crosses from one process to another: the usual way would call it without its remedy.
+        return partial(type(self), self.message, remedy=self.remedy), ()
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

@@ -95,7 +95,7 @@ def test_the_bias_evens_a_lopsided_load_out(gate: str) -> None:
     experts(stream_NW)
     before = max_violation(experts.load_E)
     for _ in range(1500):
-        experts._route(stream_NW)
+        experts.route(stream_NW)
         experts.balance()
     assert before > 0.3
     assert max_violation(experts.load_E) < 0.1

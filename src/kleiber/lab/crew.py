@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from kleiber.errors import KleiberError
 from kleiber.lab.description import Ladder
-from kleiber.lab.executors import open_executor
+from kleiber.lab.executors import Executor, open_executor
 from kleiber.lab.listener import Listening
 from kleiber.lab.registry import Registry
 from kleiber.lab.registry.claims import MOST_LOST, take_back

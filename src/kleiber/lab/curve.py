@@ -86,7 +86,9 @@ EMPTY = Curve(**{f"{name}_S": np.empty(0, dtype=kind) for name, kind in KINDS.it
 class Recorder:
     """A listener that writes a run's curve: at every checkpoint, at the end and every few seconds. It is the run's clock, too."""
 
-    def __init__(self, results: Path, run: str) -> None:
+    def __init__(self, results: Path, run: str, *, writes: bool = True) -> None:
+        # Of several ranks that train a run, one writes.
+        self._writes = writes
         self._path = results / "curves" / f"{run}.parquet"
         self._began = self._written = time.perf_counter()
         self._seconds_before = 0.0
@@ -124,12 +126,15 @@ class Recorder:
 
     def write(self) -> None:
         """Bring the run's file up to the last step heard of."""
-        self.curve().save(self._path)
+        if self._writes:
+            self.curve().save(self._path)
         self._written = time.perf_counter()
 
     def keep_beside(self, checkpoint: Path) -> None:
         """Write the clock, and the piece that leads from the checkpoint before to this one, which is not there yet."""
         self.write()
+        if not self._writes:
+            return
         write_json(checkpoint.with_suffix(".json"), {"wall_seconds": self.seconds()})
         self._known.after(self._from_step).save(checkpoint.with_suffix(".parquet"))
         self._from_step = int(checkpoint.stem)

@@ -25,8 +25,9 @@ from kleiber.lab.listener import Listener, Listening, audience
 from kleiber.lab.row import row_of
 
 if TYPE_CHECKING:
+    from kleiber.lab.ranks import Ranks
     from kleiber.lab.teacher import Teacher
-    from kleiber.lab.train import Trainer
+    from kleiber.lab.train import State, Trainer
 
 TOKENS_BETWEEN_CHECKPOINTS = 2_000_000
 
@@ -40,21 +41,24 @@ def train_cell(
     keep: bool = False,
     teacher_loss: float | None = None,
     listening: Sequence[Listening] = (),
+    ranks: Ranks | None = None,
 ) -> dict[str, Any]:
     """Bring the cell's trunk to its branch point, decay, measure, write the finished run down; `keep` its weights to teach.
 
-    `teacher_loss` is what a student's row says of its teacher; `listening` hears every step. Raises `Diverged` where the loss is
-    no longer a number, and whatever a listener raises.
+    `teacher_loss` is what a student's row says of its teacher; `listening` hears every step. Where several `ranks` train
+    the run each must call this, and the first of them writes. Raises `Diverged` where the loss is no longer a number, and
+    whatever a listener raises.
     """
-    recorder = Recorder(results, cell.run)
+    recorder = Recorder(results, cell.run, writes=ranks is None or ranks.leads)
     with audience(cell, recorder, listening) as present:
-        trainer = _trained(cell, corpus, results, recorder, present)
+        trainer = _trained(cell, corpus, results, recorder, present, ranks)
         row = {**_measured(cell, corpus, trainer, teacher_loss), "wall_seconds": round(recorder.seconds(), 1)}
         row["hardware"] = hardware
         # The weights first: a finished run that should teach could not without them.
         if keep:
-            trainer.state().save(results / "teachers" / f"{cell.run}.npz")
-        write_json(results / "runs" / f"{cell.run}.json", row)
+            _save(trainer.state(), results / "teachers" / f"{cell.run}.npz", ranks)
+        if ranks is None or ranks.leads:
+            write_json(results / "runs" / f"{cell.run}.json", row)
         present.row = row
     return row
 
@@ -78,25 +82,53 @@ def _measured(cell: Cell, corpus: Corpus, trainer: Trainer, teacher_loss: float 
     return row
 
 
-def _trained(cell: Cell, corpus: Corpus, results: Path, recorder: Recorder, listener: Listener) -> Trainer:
+def _save(state: State, path: Path, ranks: Ranks | None) -> None:
+    """Written by the first rank; every rank was asked for the state, as each holds a part of it."""
+    if ranks is None or ranks.leads:
+        state.save(path)
+
+
+def _trained(
+    cell: Cell,
+    corpus: Corpus,
+    results: Path,
+    recorder: Recorder,
+    listener: Listener,
+    ranks: Ranks | None = None,
+) -> Trainer:
     """The cell's model at its end."""
+    from kleiber.lab.ranks import ALONE
     from kleiber.lab.train import State, Trainer
 
-    teacher = _teacher(cell, corpus, results)
+    teacher = _teacher(cell, corpus, results, ranks)
     spoilt = spoil(corpus, cell.data)
-    trainer = Trainer(cell.shape, cell.recipe, spoilt, seed=cell.seed, teacher=teacher, listeners=(listener,))
+    # Ranks exchange parts of the model between its layers, which a compiled graph would have to be broken for.
+    recipe = cell.recipe if ranks is None else replace(cell.recipe, compile=False)
+    trainer = Trainer(
+        cell.shape,
+        recipe,
+        spoilt,
+        seed=cell.seed,
+        teacher=teacher,
+        listeners=(listener,),
+        ranks=ranks or ALONE,
+    )
     branch_step = cell.recipe.branch_step(cell.tokens)
-    checkpoint = _latest_checkpoint(results / "trunks" / cell.trunk, branch_step)
+    trunk = results / "trunks" / cell.trunk
+    checkpoint = _latest_checkpoint(trunk, branch_step)
+    if ranks is not None:
+        step = ranks.agree(int(checkpoint.stem) if checkpoint else 0)
+        checkpoint = trunk / f"{step}.npz" if step else None
     if checkpoint is not None:
         trainer.restore(State.load(checkpoint))
         recorder.go_on_from(checkpoint)
     if trainer.step < branch_step:
-        _train_trunk(trainer, branch_step, results / "trunks" / cell.trunk, recorder)
+        _train_trunk(trainer, branch_step, trunk, recorder, ranks)
     trainer.train_branch(cell.tokens)
     return trainer
 
 
-def _teacher(cell: Cell, corpus: Corpus, results: Path) -> Teacher | None:
+def _teacher(cell: Cell, corpus: Corpus, results: Path, ranks: Ranks | None = None) -> Teacher | None:
     """Whom the cell learns from; nobody where the mixture leaves a teacher no say."""
     from kleiber.lab.teacher import Teacher
     from kleiber.lab.train import State, Trainer
@@ -106,17 +138,20 @@ def _teacher(cell: Cell, corpus: Corpus, results: Path) -> Teacher | None:
         return None
     source = taught.teacher
     path = results / "teachers" / f"{source.run}.npz"
-    if not path.exists():
+    here = path.exists() if ranks is None else bool(ranks.agree(path.exists()))
+    if not here:
         # It was finished before anyone wanted to learn from it: only its decay is trained again, from the trunk's checkpoint.
-        recorder = Recorder(results, source.run)
-        _trained(source, corpus, results, recorder, recorder).state().save(path)
+        recorder = Recorder(results, source.run, writes=ranks is None or ranks.leads)
+        _save(_trained(source, corpus, results, recorder, recorder, ranks).state(), path, ranks)
+        if ranks is not None:
+            ranks.agree(0)  # the others read it after it is written
     trainer = Trainer(source.shape, replace(source.recipe, compile=False), spoil(corpus, source.data), seed=source.seed)
     trainer.restore(State.load(path))
     model = trainer.model.eval().requires_grad_(False)
     return Teacher(model=model, temperature=taught.temperature, mixture=taught.mixture)
 
 
-def _train_trunk(trainer: Trainer, branch_step: int, folder: Path, recorder: Recorder) -> None:
+def _train_trunk(trainer: Trainer, branch_step: int, folder: Path, recorder: Recorder, ranks: Ranks | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     steps_between = max(1, TOKENS_BETWEEN_CHECKPOINTS // trainer.recipe.batch_tokens)
     while trainer.step < branch_step:
@@ -128,7 +163,7 @@ def _train_trunk(trainer: Trainer, branch_step: int, folder: Path, recorder: Rec
         path = folder / f"{trainer.step}.npz"
         # The clock and the curve first: without them a checkpoint could not be taken up again.
         recorder.keep_beside(path)
-        state.save(path)
+        _save(state, path, ranks)
 
 
 def _latest_checkpoint(folder: Path, until_step: int) -> Path | None:

@@ -24,10 +24,11 @@ from kleiber.lab.folder import replacing
 from kleiber.lab.held_out import HeldOut
 from kleiber.lab.models import build
 from kleiber.lab.models.experts import Experts, max_violation
+from kleiber.lab.ranks import ALONE, Ranks
 from kleiber.lab.recipe import Recipe
 from kleiber.lab.synthetic import answer_loss
 from kleiber.lab.teacher import Teacher
-from kleiber.lab.weights import Weights
+from kleiber.lab.weights import array
 from kleiber.lab.windows import Windows
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Trainer:
         seed: int,
         teacher: Teacher | None = None,
         listeners: Sequence[Listener] = (),
+        ranks: Ranks = ALONE,
     ) -> None:
         if corpus.vocabulary != shape.vocabulary:
             raise InputError(
@@ -110,9 +112,12 @@ class Trainer:
             labels=corpus.labels,
         )
         model = build(shape, seed=seed).to(self.device)
-        self._weights = Weights(model, recipe, width=shape.width)
+        self._ranks = ranks
+        self._weights = ranks.weights(model, recipe, width=shape.width)
         self.model = model
         self._experts = [part for part in model.modules() if isinstance(part, Experts)]
+        for layer in self._experts:
+            layer.average = ranks.average
         # Held-out windows come in ragged batches, each of which would be compiled anew: only training is compiled.
         if recipe.compile:
             # Without this the ninth model of a process would silently go uncompiled (the limit on recompilation).
@@ -125,11 +130,12 @@ class Trainer:
 
     def state(self) -> State:
         """A copy of where the run stands."""
+        weights_P, first_P, second_P = self._weights.vectors()
         return State(
-            weights_P=_array(self._weights.flat),
-            first_P=_array(self._weights.first),
-            second_P=_array(self._weights.second),
-            kept_Q=_array(torch.cat([torch.empty(0), *(kept.reshape(-1).cpu() for kept in self._kept())])),
+            weights_P=weights_P,
+            first_P=first_P,
+            second_P=second_P,
+            kept_Q=array(torch.cat([torch.empty(0), *(kept.reshape(-1).cpu() for kept in self._kept())])),
             step=self.step,
         )
 
@@ -201,8 +207,8 @@ class Trainer:
         return float(np.mean([max_violation(layer.seen_E) for layer in self._experts]))
 
     def _take_step(self, lr: float) -> None:
-        batch_BT = torch.from_numpy(self.windows.batch(self.step)).to(self.device)
-        target_BT = torch.from_numpy(self.windows.targets(self.step)).to(self.device)
+        batch_BT = torch.from_numpy(self._ranks.share(self.windows.batch(self.step))).to(self.device)
+        target_BT = torch.from_numpy(self._ranks.share(self.windows.targets(self.step))).to(self.device)
         loss = lesson = self._lesson(batch_BT[:, :-1], target_BT)
         if self.step % STEPS_BETWEEN_LOOKS == 0 and not torch.isfinite(loss):
             raise Diverged(self.step)
@@ -243,7 +249,7 @@ class Trainer:
 
     def _line_nats(self, windows_NL: NDArray[np.integer]) -> NDArray[np.float32]:
         line_NL = torch.from_numpy(windows_NL.astype(np.int64)).to(self.device)
-        return _array(self._loss(self.model, line_NL[:, :-1], line_NL[:, 1:], reduction="none"))
+        return array(self._loss(self.model, line_NL[:, :-1], line_NL[:, 1:], reduction="none"))
 
     def _document_loss(self, text: NDArray[np.integer]) -> tuple[float, int]:
         context = self.recipe.context
@@ -265,7 +271,3 @@ class Trainer:
 
 Listener = Callable[[Trainer, float, torch.Tensor], None]
 """What is told of every step: the trainer, the rate, the loss."""
-
-
-def _array(vector: torch.Tensor) -> NDArray[np.float32]:
-    return vector.detach().cpu().numpy().copy()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +15,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+Stretch = tuple[tuple[float, float], list[tuple[str, nn.Parameter]]]
+"""A rate and a decay, and the named tensors that have them."""
+
+
+def layout(model: nn.Module, recipe: Recipe, *, width: int) -> list[Stretch]:
+    """In which order a model's tensors lie in the vector: those of one rate and decay together, otherwise the model's order."""
+    stretches: dict[tuple[float, float], list[tuple[str, nn.Parameter]]] = {}
+    for name, weight in model.named_parameters():
+        stretches.setdefault(rate_and_decay(role(name, weight.dim()), recipe, width), []).append((name, weight))
+    return list(stretches.items())
+
+
 class Weights:
     """Weights, gradients and moments of a model as vectors `(P,)`; the model's own tensors become views into them.
 
@@ -25,17 +36,14 @@ class Weights:
 
     def __init__(self, model: nn.Module, recipe: Recipe, *, width: int) -> None:
         self.recipe = recipe
-        kind = {
-            name: rate_and_decay(role(name, weight.dim()), recipe, width) for name, weight in model.named_parameters()
-        }
-        order = list(dict.fromkeys(kind.values()))
-        named = sorted(model.named_parameters(), key=lambda pair: order.index(kind[pair[0]]))
-        self.flat = torch.cat([weight.detach().reshape(-1) for _, weight in named]).requires_grad_()
+        laid = layout(model, recipe, width=width)
+        weights = [weight for _, group in laid for _, weight in group]
+        self.flat = torch.cat([weight.detach().reshape(-1) for weight in weights]).requires_grad_()
         self.gradient = self.flat.grad = torch.zeros_like(self.flat)
         self.first, self.second = torch.zeros_like(self.gradient), torch.zeros_like(self.gradient)
         begin = 0
         stretches: list[tuple[tuple[float, float], int, int]] = []
-        for rate, group in groupby(named, key=lambda pair: kind[pair[0]]):
+        for rate, group in laid:
             end = self._lay(begin, [weight for _, weight in group])
             stretches.append((rate, begin, end))
             begin = end
@@ -73,6 +81,10 @@ class Weights:
         self._optimiser.step()
         self.gradient.zero_()
 
+    def vectors(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """Copies of the weights and of AdamW's two moments, `(P,)` each."""
+        return array(self.flat), array(self.first), array(self.second)
+
     def restore(
         self, weights_P: NDArray[np.float32], first_P: NDArray[np.float32], second_P: NDArray[np.float32], *, step: int
     ) -> None:
@@ -83,3 +95,8 @@ class Weights:
             self.second.copy_(torch.from_numpy(second_P))
             for steps in self._steps:
                 steps.fill_(step)
+
+
+def array(vector: torch.Tensor) -> NDArray[np.float32]:
+    """A copy in this process's memory."""
+    return vector.detach().cpu().numpy().copy()

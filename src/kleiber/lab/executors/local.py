@@ -1,107 +1,158 @@
-"""Jobs as processes of this machine, one process each.
+"""Jobs in processes of this machine, each on a core of its own with one thread.
 
-The one idea: a job that is killed takes no other with it. (A pool of `concurrent.futures` ends all its processes when one is
-killed.) A process ends when whoever started it is gone, so that no sweep goes on unseen.
+The standard pool gives up every job when one worker dies. Here each worker has its own pipe: a death ends the pipe, fails the
+job that ran and nothing else, and the next job finds a fresh process.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import queue
 import signal
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess, parent_process
-from typing import Any, TypeVar
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
 
-T = TypeVar("T")
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+from kleiber.errors import KleiberError
+from kleiber.lab.executors.executor import Executor, LostWorker, outcome, value_of
 
-
-class ProcessLost(RuntimeError):  # noqa: N818 - what happened
-    """A job's process ended without an answer: it was killed, or the system took it down for its memory."""
-
-
-class LocalExecutor(Executor):
-    """At most `workers` jobs at once, each in a new process of one thread."""
-
-    def __init__(self, *, workers: int) -> None:
-        # Spawned, not forked: a fork would inherit the threads of whatever the caller has loaded.
-        self._context = multiprocessing.get_context("spawn")
-        self._free = threading.Semaphore(workers)
-        self._processes: list[BaseProcess] = []
-        self._threads: list[threading.Thread] = []
-        self._open, self._cancelled = True, False
-
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Run `fn(*args)` in a process of its own; the future has its answer, its exception, or `ProcessLost`."""
-        if not self._open:
-            raise RuntimeError("the executor is shut down")
-        future: Future[T] = Future()
-        thread = threading.Thread(target=self._see_through, args=(future, fn, args, kwargs), daemon=True)
-        self._threads.append(thread)
-        thread.start()
-        return future
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more jobs; with `cancel_futures` end those that run and forget those that wait."""
-        self._open = False
-        if cancel_futures:
-            self._cancelled = True
-            for process in self._processes:
-                process.terminate()
-        if wait:
-            for thread in self._threads:
-                thread.join()
-
-    def _see_through(self, future: Future[Any], fn: Callable[..., Any], args: Any, kwargs: Any) -> None:
-        with self._free:
-            if self._cancelled:
-                future.cancel()
-            if not future.set_running_or_notify_cancel():
-                return
-            ours, theirs = self._context.Pipe(duplex=False)
-            process = self._context.Process(target=_answer, args=(theirs, fn, args, kwargs))
-            process.start()
-            theirs.close()
-            self._processes.append(process)
-            if self._cancelled:  # in the same moment
-                process.terminate()
-            try:
-                kind, answer = ours.recv()
-            except Exception:  # nothing came, or nothing that can be read
-                process.join()
-                future.set_exception(ProcessLost(f"process {process.pid} ended with {process.exitcode}"))
-                return
-            process.join()
-            if kind == "answer":
-                future.set_result(answer)
-            else:
-                future.set_exception(answer)
+WORKER_BYTES = 1 << 30
+"""Memory set aside for a worker: PyTorch takes 0.3 GB before it holds a model."""
+GOODBYE_SECONDS = 5.0
 
 
-def _answer(answers: Connection, fn: Callable[..., Any], args: Any, kwargs: Any) -> None:
-    for name in THREADS:
-        os.environ[name] = "1"
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    # An interrupt at the keyboard reaches all processes: the caller decides, and says so by ending this one.
+def open_local(*, workers: int | None) -> Executor:
+    """Processes of this machine; without `workers` as many as `most_workers` allows."""
+    count = workers if workers is not None else most_workers()
+    return Executor(Processes(count), workers=count)
+
+
+def most_workers(worker_bytes: int = WORKER_BYTES) -> int:
+    """How many workers there is room for: one for each core it may use and `worker_bytes` of free memory, at least 1."""
+    return max(1, min(len(_cores()), _free_bytes() // worker_bytes))
+
+
+class Processes:
+    """Spawned processes; one that dies is replaced when its turn comes."""
+
+    def __init__(self, count: int) -> None:
+        cores = _cores()
+        self._crew = [Worker(core=cores[number % len(cores)]) for number in range(count)]
+        self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+        for worker in self._crew:
+            self._idle.put(worker)
+
+    def run(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """The value of the call in the next idle process."""
+        worker = self._idle.get()
+        try:
+            return worker.run(function, args)
+        finally:
+            self._idle.put(worker)
+
+    def stop(self) -> None:
+        """End all processes."""
+        for worker in self._crew:
+            worker.stop()
+
+
+class Worker:
+    """One process after another on one core, started when there is a job."""
+
+    def __init__(self, *, core: int) -> None:
+        self._core = core
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._process: BaseProcess | None = None
+        self._pipe: Connection | None = None
+
+    def run(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """The value of the call; raises `LostWorker` if the process died of it."""
+        process, pipe = self._alive()
+        try:
+            pipe.send((function, args))
+            ended = pipe.recv()
+        except (EOFError, ConnectionError) as error:
+            process.join(GOODBYE_SECONDS)
+            raise LostWorker(_how_it_went(process.exitcode, function)) from error
+        return value_of(ended)
+
+    def stop(self) -> None:
+        """End the process: by the end of its pipe if it is idle, or else by force."""
+        with self._lock:
+            self._stopped = True
+            if self._process is not None:
+                self._process.kill()
+                self._process.join()
+
+    def _alive(self) -> tuple[BaseProcess, Connection]:
+        with self._lock:
+            if self._stopped:
+                raise LostWorker("the workers were sent home before this job began")
+            if self._process is None or self._pipe is None or not self._process.is_alive():
+                self._process, self._pipe = _start(self._core)
+            return self._process, self._pipe
+
+
+def _start(core: int) -> tuple[BaseProcess, Connection]:
+    # Spawned, not forked: a fork would inherit the threads of whatever the caller has loaded.
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_serve, args=(there, core), daemon=True)
+    process.start()
+    # Held by the worker alone, so that its death ends the pipe.
+    there.close()
+    return process, here
+
+
+def _serve(pipe: Connection, core: int) -> None:
+    """The life of a worker: calls until the pipe ends, which is also how it learns that its parent was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _end_in_good_order)
-    try:
-        answers.send(("answer", fn(*args, **kwargs)))
-    except Exception as error:
-        answers.send(("error", error))
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = "1"
+    if sys.platform == "linux":
+        os.sched_setaffinity(0, {core})
+    while True:
+        try:
+            function, args = pipe.recv()
+        except EOFError:
+            return
+        except Exception as error:
+            pipe.send((None, error))
+            continue
+        ended = outcome(function, args)
+        try:
+            pipe.send(ended)
+        except Exception as error:
+            pipe.send((None, KleiberError(f"what {_name(function)} gave cannot leave its process: {error}")))
 
 
-def _end_in_good_order(*_: object) -> None:
-    sys.exit(128 + signal.SIGTERM)
+def _how_it_went(exit_code: int | None, function: Callable[..., Any]) -> str:
+    if exit_code is not None and exit_code < 0:
+        name = signal.Signals(-exit_code).name
+        why = ", as the system does when memory runs out" if name == "SIGKILL" else ""
+        return f"the worker of {_name(function)} was ended by {name}{why}"
+    return f"the worker of {_name(function)} left with exit code {exit_code}"
 
 
-def _end_with_parent() -> None:
-    parent = parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", repr(function))
+
+
+def _cores() -> list[int]:
+    """The cores that this process may use."""
+    return sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else list(range(os.cpu_count() or 1))
+
+
+def _free_bytes() -> int:
+    """Memory that could be taken without swapping; all there could ever be where the system does not say."""
+    path = Path("/proc/meminfo")
+    if not path.exists():
+        return sys.maxsize
+    lines = dict(line.split(":", 1) for line in path.read_text(encoding="ascii").splitlines())
+    return int(lines["MemAvailable"].split()[0]) * 1024

@@ -17,6 +17,8 @@ Shapes: N tokens, S = N x chosen copies, E experts, W residual width, H inner wi
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -48,16 +50,18 @@ class Experts(nn.Module):
         self.register_buffer("seen_E", torch.zeros(count), persistent=False)
         self.load_E: Tensor = torch.zeros(count)
         self.penalty: Tensor = torch.zeros(())
+        # Where several processes share a batch, the load is that of the whole batch: its mean over them.
+        self.average: Callable[[Tensor], Tensor] = _own
 
     def forward(self, stream: Tensor) -> Tensor:
         stream_NW = stream.reshape(-1, stream.shape[-1])
-        weight_NC, chosen_NC = self._route(stream_NW)
+        weight_NC, chosen_NC = self.route(stream_NW)
         routed_NW = self._feed(stream_NW, weight_NC, chosen_NC)
         if self.shared is not None:
             routed_NW = routed_NW + self.shared(stream_NW)
         return routed_NW.view_as(stream)
 
-    def _route(self, stream_NW: Tensor) -> tuple[Tensor, Tensor]:
+    def route(self, stream_NW: Tensor) -> tuple[Tensor, Tensor]:
         """Weight and number of the experts chosen for every token, `(N, chosen)` each."""
         # Float32 whatever the rest runs in: a choice must not hang on rounding.
         with torch.autocast(stream_NW.device.type, enabled=False):
@@ -75,7 +79,7 @@ class Experts(nn.Module):
         if not self.training:
             self.seen_E += load_E
             return
-        self.load_E = load_E
+        self.load_E = load_E = self.average(load_E)
         if self.setting.balance == "loss":
             share_NE = score_NE / score_NE.sum(dim=-1, keepdim=True)
             even = self.setting.count / chosen_NC.numel()
@@ -99,6 +103,10 @@ class Experts(nn.Module):
         """Move the bias towards the experts that the last training batch used too little."""
         if self.setting.balance == "bias":
             self.bias_E += BIAS_STEP * torch.sign(self.load_E.mean() - self.load_E)
+
+
+def _own(load_E: Tensor) -> Tensor:
+    return load_E
 
 
 # Left out of compiled graphs: PyTorch 2.13 traces the grouped product in bfloat16 only.
