@@ -14,6 +14,7 @@ from kleiber.errors import InputError
 from kleiber.lab import FAMILIES
 from kleiber.lab.corpus import Corpus, read_corpus
 from kleiber.lab.dial import Dial
+from kleiber.lab.faults import Diverged
 from kleiber.lab.recipe import Recipe
 from kleiber.lab.train import Trainer
 
@@ -31,7 +32,10 @@ def loss(family: str, width: int, rate: float, corpus: Corpus) -> float:
     recipe = Recipe(context=CONTEXT, batch_windows=WINDOWS, lr=rate, transfer=True, warmup_tokens=warmup)
     shape = Dial(family=family, depth=2, attention_every=2).at_width(width, context=CONTEXT)
     trainer = Trainer(shape, recipe, corpus, seed=0)
-    trainer.train_trunk(STEPS)
+    try:
+        trainer.train_trunk(STEPS)
+    except Diverged:
+        return float("inf")
     bytes_BT = torch.from_numpy(np.concatenate([trainer.windows.batch(step) for step in LATER])).to(trainer.device)
     with torch.no_grad():
         logits_BTV = trainer.model(bytes_BT[:, :-1])

@@ -26,7 +26,7 @@ Workers = Annotated[
     int | None,
     typer.Option(min=1, max=1024, help="Workers of one thread each. [default: as many as cores and memory allow]"),
 ]
-On = Annotated[str, typer.Option("--on", metavar="NAME", help="Where the workers run: local.")]
+On = Annotated[str, typer.Option("--on", metavar="NAME", help="Where the workers run: local, ray or slurm.")]
 Retry = Annotated[bool, typer.Option("--retry", help="Train runs that failed again.")]
 Log = Annotated[
     list[str],
