@@ -1,4 +1,4 @@
-"""The shipped ladders: their tables are what their files describe, their pages count right, and what is wrong with them is known."""
+"""The shipped ladders: tables are what their files describe, pages count right, and what is wrong with them is known."""
 
 from __future__ import annotations
 
