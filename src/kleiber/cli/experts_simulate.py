@@ -95,7 +95,7 @@ def _show(step: Step) -> None:
         part = seconds / step.seconds
         if part >= 0.0005:
             screen.hang(f"  {100 * part:5.1f} %", f"{words} ({span(seconds)})", at=11)
-    hidden = 1 - step.exposed_comm / step.comm if step.comm else 1.0
+    hidden = max(0.0, 1 - step.exposed_comm / step.comm) if step.comm else 1.0
     screen.hang(" ", f"The mean device stands idle {100 * step.idle_fraction:.1f} % of the step.", at=2)
     if step.comm:
         sent = f"All-to-all takes {span(step.comm)} a device, {100 * hidden:.0f} % of it hidden"
