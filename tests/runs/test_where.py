@@ -154,7 +154,8 @@ def added(left, right, sign):
         if sign == "/":
             with np.errstate(all="ignore"):
                 return known(float(np.float64(a) / np.float64(b)))
-        return {"+": a + b, "-": a - b, "*": a * b}[sign]
+        # inf * 0 and inf - inf are no numbers, so missing.
+        return known({"+": a + b, "-": a - b, "*": a * b}[sign])
 
     return f"({left[0]} {sign} {right[0]})", value
 
