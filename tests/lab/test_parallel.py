@@ -68,7 +68,7 @@ def torchrun(ladder: Path, *words: str, processes: int = 2) -> subprocess.Comple
 @pytest.mark.slow
 def test_torchrun_trains_a_run_of_a_ladder_that_one_process_then_finds(ladder_toml: Path, tmp_path: Path) -> None:
     cells = read_ladder(ladder_toml).cells
-    done = torchrun(ladder_toml, "--run", cells[1].run, "--results", str(tmp_path / "two"), "--json")
+    done = torchrun(ladder_toml, "--only", cells[1].run, "--results", str(tmp_path / "two"), "--json")
     assert done.returncode == 0, done.stderr
     row = json.loads(done.stdout)
     assert (row["schema"], row["run"], row["tokens"]) == ("kleiber/lab-run/1", cells[1].run, cells[1].tokens)
@@ -85,7 +85,7 @@ def test_what_cannot_be_split_is_said_without_a_traceback(ladder_toml: Path, tmp
     done = torchrun(ladder_toml, "--results", str(tmp_path / "three"), processes=3)
     assert done.returncode != 0
     assert "a batch cannot be split evenly (found 4 windows over 3 processes)" in done.stderr
-    missing = torchrun(ladder_toml, "--run", "nobody", processes=1)
+    missing = torchrun(ladder_toml, "--only", "nobody", processes=1)
     assert "no such run in the ladder (found nobody)" in missing.stderr
 
 

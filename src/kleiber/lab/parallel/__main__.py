@@ -32,7 +32,7 @@ def main(words: list[str] | None = None) -> int:
     results = Path(asked.results) if asked.results else Path(asked.ladder).parent / "results"
     try:
         ladder = read_ladder(asked.ladder)
-        cells = _cells(ladder, asked.run)
+        cells = _cells(ladder, asked.only)
         _train(ladder, cells, results, as_json=asked.json)
     except KleiberError as error:
         sys.stderr.write(f"kleiber: {error}\n")
@@ -103,7 +103,7 @@ def _held(ladder: Ladder, cell: Cell, results: Path, ranks: Together) -> Iterato
 def _all_of_us(*, mine: bool, cell: Cell, ranks: Together) -> None:
     if not ranks.agree(mine):
         raise InputError(
-            "another process trains this run's trunk", found=cell.trunk, remedy="wait for it, or choose another --run"
+            "another process trains this run's trunk", found=cell.trunk, remedy="wait for it, or choose another --only"
         )
 
 
@@ -123,7 +123,7 @@ def _cells(ladder: Ladder, run: str | None) -> list[Cell]:
         if cell.run == run:
             return [cell.distillation.teacher, cell] if cell.distillation else [cell]
     names = [cell.run for cell in ladder.cells]
-    raise InputError("no such run in the ladder", found=run, remedy=did_you_mean(run, names), where="--run")
+    raise InputError("no such run in the ladder", found=run, remedy=did_you_mean(run, names), where="--only")
 
 
 def _say(row: dict[str, Any], *, as_json: bool) -> None:
@@ -137,7 +137,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="torchrun --nproc-per-node N -m kleiber.lab.parallel", description="Train runs of a ladder by N processes."
     )
     parser.add_argument("ladder", metavar="LADDER.toml")
-    parser.add_argument("--run", metavar="NAME", help="only this run; without it every run that is missing")
+    # Not `--run`, which torchrun takes for a beginning of its own `--run-path`.
+    parser.add_argument("--only", metavar="NAME", help="only this run; without it every run that is missing")
     parser.add_argument("--results", metavar="FOLDER", help="where runs are kept [default: results/ beside the ladder]")
     parser.add_argument("--json", action="store_true", help="one line of JSON per finished run")
     return parser
