@@ -9,12 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Verdict = Literal["ok", "warning", "problem", "cannot tell"]
+Verdict = Literal["ok", "found", "warning", "problem", "cannot tell"]
+
+LOUD: tuple[Verdict, ...] = ("found", "warning", "problem")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """A verdict with its value, interval, evidence and remedy.
+
+    `ok`: nothing there; `found`: an effect that is there and is neither good nor bad in itself; `warning` and `problem`: one that
+    should change what is done; `cannot tell`: the data do not say. The three in `LOUD` claim that something is there.
 
     `rows` are 1-based data rows of the source file. `evidence` is a sentence that a person can quote; `remedy` is what
     to do about it, empty where there is nothing to do; `reference` is the paper or thread the check rests on.

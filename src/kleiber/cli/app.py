@@ -17,6 +17,7 @@ from kleiber.cli import (
     check,
     compare,
     cost,
+    diagnose,
     distil,
     experts_place,
     experts_replay,
@@ -57,6 +58,7 @@ COMMANDS: tuple[Command, ...] = (
     experts_replay.COMMAND,
     experts_simulate.COMMAND,
     experts_transfer.COMMAND,
+    *diagnose.COMMANDS,
     *lab.COMMANDS,
     *ledger.COMMANDS,
 )
@@ -92,6 +94,12 @@ def root(
 
 GROUPS = {
     "": app,
+    "diagnose": typer.Typer(
+        cls=diagnose.DiagnoseGroup,
+        help="When not to believe the curve.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    ),
     "experts": typer.Typer(
         help="Sparse models: balance and place experts.", no_args_is_help=True, rich_markup_mode=None
     ),

@@ -7,14 +7,20 @@ from collections.abc import Sequence
 from kleiber.cli import screen
 from kleiber.finding import Finding
 
-MARKS = {"problem": ("✘", "bold red"), "warning": ("!", "yellow"), "cannot tell": ("?", "cyan"), "ok": ("✔", "green")}
+MARKS = {
+    "problem": ("✘", "bold red"),
+    "warning": ("!", "yellow"),
+    "found": ("●", "bold cyan"),
+    "cannot tell": ("?", "cyan"),
+    "ok": ("✔", "green"),
+}
 COLUMN = 4
 MOST_ROWS = 12
 
 
 def show_findings(findings: Sequence[Finding]) -> None:
-    """Problems, warnings and what cannot be told, each with rows and remedy; then the names of what is well."""
-    for verdict in ("problem", "warning", "cannot tell"):
+    """Problems, warnings, effects found and what cannot be told, each with rows and remedy; then the names of what is well."""
+    for verdict in ("problem", "warning", "found", "cannot tell"):
         for finding in findings:
             if finding.verdict == verdict:
                 _show(finding)

@@ -91,7 +91,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         say("  ", (line, "dim") if number == 0 else line)
 
 
-def emit_json(payload: Mapping[str, Any]) -> None:
+def emit_json(payload: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
     """The answer as JSON, on stdout and alone there; NaN and infinity are not JSON and are never written."""
     sys.stdout.write(json.dumps(payload, indent=2, allow_nan=False) + "\n")
 

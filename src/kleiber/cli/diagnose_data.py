@@ -1,0 +1,7 @@
+"""`kleiber diagnose data`: noise, repetition, near-duplicates."""
+
+from __future__ import annotations
+
+from kleiber.cli.command import Command
+
+COMMANDS: tuple[Command, ...] = ()
