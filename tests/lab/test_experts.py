@@ -10,8 +10,10 @@ pytest.importorskip("torch", reason="the lab trains with PyTorch")
 
 import torch
 
-from kleiber.lab.decoder import DecoderShape, ExpertSetting
-from kleiber.lab.models.experts import BIAS_STEP, LOSS_WEIGHT, Experts, load, max_violation
+from kleiber.lab.decoder import BALANCES, DecoderShape, ExpertSetting
+from kleiber.lab.models import expert_choice
+from kleiber.lab.models.balance import BIAS_STEP, LOSS_WEIGHT, POLICIES, quantile, transport
+from kleiber.lab.models.experts import Experts, load, max_violation
 from kleiber.lab.models.feed_forward import bend
 
 
@@ -83,7 +85,9 @@ def test_the_auxiliary_loss_is_its_weight_at_perfect_balance_and_more_off_it() -
 
 def test_the_bias_moves_by_the_sign_of_what_is_missing() -> None:
     experts = layer(count=4, chosen=1, granularity=1)
-    experts.load_E = torch.tensor([8.0, 0.0, 4.0, 4.0])
+    with torch.no_grad():
+        experts.router.weight.zero_()[:, :4] = torch.eye(4)
+    experts(torch.eye(16)[[0, 0, 2, 3]] * 10)
     experts.balance()
     assert experts.bias_E.tolist() == pytest.approx([-BIAS_STEP, BIAS_STEP, 0.0, 0.0])
 
@@ -99,6 +103,88 @@ def test_the_bias_evens_a_lopsided_load_out(gate: str) -> None:
         experts.balance()
     assert before > 0.3
     assert max_violation(experts.load_E) < 0.1
+
+
+def test_every_balance_that_a_shape_accepts_has_a_policy() -> None:
+    assert tuple(policy.name for policy in POLICIES) == BALANCES
+
+
+@pytest.mark.parametrize("chosen", [1, 2])
+@pytest.mark.parametrize("gate", ["softmax", "sigmoid"])
+def test_quantiles_give_each_expert_its_share_all_others_keeping_theirs(gate: str, chosen: int) -> None:
+    random = torch.Generator().manual_seed(2)
+    logit_NE = torch.randn(64, 8, generator=random) + torch.arange(8) / 4
+    score_NE = logit_NE.softmax(-1) if gate == "softmax" else logit_NE.sigmoid()
+    bias_E = torch.randn(8, generator=random) / 10
+    moved_E = quantile(bias_E, score_NE, torch.zeros(8), chosen)
+    cutoff_N1 = (score_NE + bias_E).sort(dim=-1, descending=True).values[:, chosen : chosen + 1]
+    # Where the expert is itself the first to be left out, score less cut-off is minus its bias: such tokens tie.
+    sure_E, at_most_E = (((score_NE - cutoff_N1) > -moved_E + slack).sum(dim=0) for slack in (1e-6, -1e-6))
+    assert (sure_E <= 64 * chosen // 8).all()
+    assert (at_most_E >= 64 * chosen // 8).all()
+    assert (sure_E == at_most_E - 1).any()
+
+
+def test_quantiles_even_a_lopsided_load_out_in_a_few_steps() -> None:
+    stream_NW = torch.randn(1024, 16, generator=torch.Generator().manual_seed(1)) + 0.5
+    left = {}
+    for balance in ("bias", "quantile"):
+        experts = layer(count=16, chosen=2, granularity=1, balance=balance)
+        for _ in range(20):
+            experts.route(stream_NW)
+            experts.balance()
+        left[balance] = max_violation(experts.load_E)
+    assert left["quantile"] < 0.1
+    assert left["bias"] > 10 * left["quantile"]
+
+
+def test_transport_is_even_and_keeps_the_order_of_independent_scores() -> None:
+    random = torch.Generator().manual_seed(3)
+    plan_NE = transport(torch.randn(50, 5, generator=random) * 2 + torch.arange(5))
+    torch.testing.assert_close(plan_NE.sum(dim=0), torch.full((5,), 0.2), atol=1e-3, rtol=0)
+    torch.testing.assert_close(plan_NE.sum(dim=1), torch.full((50,), 0.02), atol=1e-3, rtol=0)
+    # What is added to a row or a column of logits is scaled away.
+    logit_NE = torch.randn(50, 5, generator=random)
+    shifted_NE = logit_NE + torch.randn(50, 1, generator=random) + torch.randn(1, 5, generator=random)
+    torch.testing.assert_close(transport(logit_NE), transport(shifted_NE), atol=1e-4, rtol=0)
+
+
+def test_sinkhorn_balances_training_and_measures_by_the_best_score() -> None:
+    stream_NW = torch.randn(512, 16, generator=torch.Generator().manual_seed(1)) + 0.5
+    plain, even = (layer(count=8, chosen=1, granularity=1, balance=name) for name in ("none", "sinkhorn"))
+    plain(stream_NW)
+    even(stream_NW)
+    assert max_violation(even.load_E) < 0.5 * max_violation(plain.load_E)
+    torch.testing.assert_close(even.eval()(stream_NW), plain.eval()(stream_NW))
+
+
+def test_experts_that_choose_are_even_in_training_and_read_no_later_token_when_measured() -> None:
+    experts = layer(count=4, chosen=2, granularity=1, shared=1, balance="expert-choice")
+    stream_NW = torch.randn(64, 16, generator=torch.Generator().manual_seed(1))
+    for _ in range(200):
+        experts(stream_NW)
+        experts.balance()
+    assert experts.load_E.tolist() == [32, 32, 32, 32]
+    experts.eval()
+    torch.testing.assert_close(experts(stream_NW)[:10], experts(stream_NW[:10]))
+    # The cut-offs have been learnt: on the text of training an expert takes about as many tokens as then.
+    experts.seen_E.zero_()
+    experts(stream_NW)
+    assert experts.seen_E.tolist() == pytest.approx([32] * 4, abs=1)
+
+
+def test_expert_choice_is_the_definition() -> None:
+    experts = layer(count=4, chosen=1, granularity=1, balance="expert-choice", gate="softmax")
+    stream_NW = torch.randn(12, 16, generator=torch.Generator().manual_seed(4))
+    score_NE = experts.router(stream_NW).softmax(-1)
+    wanted_NW = torch.zeros_like(stream_NW)
+    for expert in range(4):
+        for token in sorted(range(12), key=lambda n, e=expert: -float(score_NE[n, e].detach()))[:3]:
+            inner_H = bend(stream_NW[token] @ experts.up_EWU[expert], gated=True)
+            wanted_NW[token] += score_NE[token, expert] * (inner_H @ experts.down_EHW[expert])
+    torch.testing.assert_close(experts(stream_NW), wanted_NW, atol=1e-5, rtol=1e-5)
+    token_S, expert_S = expert_choice.taken(score_NE.detach(), 1)
+    assert len(set(zip(token_S.tolist(), expert_S.tolist(), strict=True))) == 12
 
 
 def test_without_training_no_bias_moves_and_the_load_adds_up() -> None:

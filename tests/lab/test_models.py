@@ -233,10 +233,18 @@ def test_plain_dense_trains_as_one_vector_with_one_rate(corpus: Corpus) -> None:
 @pytest.mark.parametrize("name", ["experts", "experts, loss", "hybrid"])
 def test_compiled_training_is_the_same_but_for_rounding(name: str, corpus: Corpus) -> None:
     shape, recipe = DIALS[name].at_width(16, context=CONTEXT), recipe_of(DIALS[name])
-    eager, compiled = (Trainer(shape, replace(recipe, compile=flag), corpus, seed=0) for flag in (False, True))
-    for trainer in (eager, compiled):
+    losses: dict[bool, list[float]] = {False: [], True: []}
+    weights: dict[bool, np.ndarray] = {}
+    for flag, noted in losses.items():
+        listen = [lambda trainer, lr, loss, noted=noted: noted.append(float(loss))]
+        trainer = Trainer(shape, replace(recipe, compile=flag), corpus, seed=0, listeners=listen)
+        start = trainer.state().weights_P
         trainer.train_trunk(5)
-    np.testing.assert_allclose(compiled.state().weights_P, eager.state().weights_P, atol=1e-4)
+        weights[flag] = trainer.state().weights_P
+    assert losses[True] == pytest.approx(losses[False], rel=1e-5)
+    # Adam divides a gradient by its size: where rounding decides the sign, a single weight takes the other step. Few do.
+    apart = np.linalg.norm(weights[True] - weights[False])
+    assert apart < 0.01 * np.linalg.norm(weights[False] - start)
 
 
 def test_every_tensor_has_the_role_its_name_says() -> None:

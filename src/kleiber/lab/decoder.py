@@ -17,7 +17,8 @@ from kleiber.cost.shape import folded
 from kleiber.errors import InputError
 from kleiber.lab.shape import HEAD_WIDTH, VOCABULARY, facts_of
 
-BALANCES = ("bias", "loss", "none")
+BALANCES = ("bias", "loss", "none", "quantile", "sinkhorn", "expert-choice")
+KEEP_BIAS = ("bias", "quantile", "expert-choice")  # a number per expert beside the weights: a bias, or a cut-off
 GATES = ("sigmoid", "softmax")
 EXPANSION = 2  # channels of a scan for each of the residual stream, as in every published Mamba-2
 
@@ -27,7 +28,7 @@ class ExpertSetting:
     """Experts of which a token sees `chosen` of `count`.
 
     `granularity`: how many times narrower an expert is than the plain feed-forward; `shared`: further experts that every token
-    sees; `balance`: by a `bias` on the choice, an auxiliary `loss`, or `none`; `gate`: what makes a score of a logit.
+    sees; `balance`: a policy of `kleiber.lab.models.balance`; `gate`: what makes a score of a logit.
     """
 
     count: int = 8
@@ -48,6 +49,11 @@ class ExpertSetting:
                 found=f"{self.chosen} chosen of {self.count}",
                 expected=f"at most {self.count}",
             )
+
+    @property
+    def keeps_bias(self) -> bool:
+        """Whether the balance keeps a number per expert from step to step."""
+        return self.balance in KEEP_BIAS
 
     @property
     def share(self) -> float:
@@ -176,7 +182,7 @@ class DecoderShape:
             hidden=self.expert_hidden,
             gated=self.gated,
             shared_hidden=self.experts.shared * self.expert_hidden,
-            router_bias=self.experts.balance == "bias",
+            router_bias=self.experts.keeps_bias,
         )
 
     @property

@@ -37,6 +37,11 @@ class RoutingRecorder:
         self._layers = [part for part in model.modules() if isinstance(part, Experts)]
         if not self._layers:
             raise InputError("there are no experts to watch", remedy="record a model of the family experts")
+        if any(layer.setting.balance == "expert-choice" for layer in self._layers):
+            raise InputError(
+                "experts that choose their tokens take the same number each: there is nothing to write down",
+                remedy="record a model with another balance",
+            )
         self._every, self._first = every, first_step
         self._seen = [0] * len(self._layers)
         self._chosen: list[list[NDArray[np.uint16]]] = [[] for _ in self._layers]

@@ -150,7 +150,7 @@ class Trainer:
 
     def _kept(self) -> list[torch.Tensor]:
         """What a model keeps beside its parameters and a run could not go on without."""
-        return [layer.bias_E for layer in self._experts if layer.setting.balance == "bias"]
+        return [layer.bias_E for layer in self._experts if layer.setting.keeps_bias]
 
     def train_trunk(self, until_step: int) -> None:
         """Warm-up and constant rate up to a step."""

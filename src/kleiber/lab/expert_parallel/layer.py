@@ -15,6 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from kleiber.errors import InputError
 from kleiber.lab.expert_parallel.clock import Clock
 from kleiber.lab.expert_parallel.exchange import exchange, exchange_counts
 from kleiber.lab.expert_parallel.seats import Seats
@@ -29,6 +30,10 @@ class SpreadExperts(nn.Module):
 
     def __init__(self, layer: Experts, seats: Seats, *, clock: Clock | None = None) -> None:
         super().__init__()
+        if layer.setting.balance == "expert-choice":
+            raise InputError(
+                "experts that choose their tokens are not spread over ranks", remedy="take another balance"
+            )
         self.layer, self.seats, self.clock = layer, seats, clock
         own = torch.from_numpy(seats.of_device(dist.get_rank())).to(layer.up_EWU.device)
         self.expert_L = own
