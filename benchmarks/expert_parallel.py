@@ -1,7 +1,11 @@
-"""A layer of experts over two processes, by each placement: how long ranks wait for the slowest, measured and predicted.
+"""A model of experts over two processes, by each placement: its step and its waiting, measured and by `experts simulate`.
 
-The prediction knows the rows that each rank is sent and two numbers per stretch of work, seconds and seconds per row, fitted on
-the placement `as they come` alone. Times are processor time, the least of several steps, so that other programs do not enter.
+The way the data takes: whole models of two widths, both processes at once, nothing spread -> the two speeds of this processor (of
+matrix products, of what goes through memory) -> the simulator, which is told nothing more -> the same model with its experts
+spread by each placement, the same tokens -> seconds of the slowest rank, and the part that the mean rank waits.
+
+Work is counted as processor time, the least of several steps, stretch by stretch between exchanges, so that other programs do
+not enter; moving rows is left out on both sides.
 
 Run: python benchmarks/expert_parallel.py
 """
@@ -10,110 +14,198 @@ from __future__ import annotations
 
 import os
 import socket
-from importlib.util import find_spec
+import time
+from dataclasses import replace
 
 import numpy as np
 import torch
-import torch.distributed as dist
 import torch.multiprocessing as mp
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 
+from kleiber.cost import Hardware, Practice
+from kleiber.cost.efficiency import CALIBRATED
+from kleiber.experts.cluster import Cluster
+from kleiber.experts.placement import POLICIES
+from kleiber.experts.placement.placement import Placement
+from kleiber.experts.simulate import Job, Step, simulate
 from kleiber.lab.decoder import DecoderShape, ExpertSetting
-from kleiber.lab.expert_parallel.clock import Clock, StepTimes
-from kleiber.lab.expert_parallel.layer import SpreadExperts
-from kleiber.lab.expert_parallel.seats import Seats, seats
+from kleiber.lab.expert_parallel.clock import Clock
+from kleiber.lab.expert_parallel.layer import spread
+from kleiber.lab.expert_parallel.seats import seats
+from kleiber.lab.models import build
 from kleiber.lab.models.experts import Experts
 from kleiber.lab.parallel.ranks import together
+from kleiber.lab.ranks import Ranks
 
-RANKS, EXPERTS, TOKENS, STEPS = 2, 16, 2048, 12
+RANKS, EXPERTS, WINDOWS, CONTEXT, STEPS = 2, 16, 8, 128, 10
 SETTING = ExpertSetting(count=EXPERTS, chosen=2, granularity=2)
-SHAPE = DecoderShape(width=128, depth=1, hidden=384, context=128, experts=SETTING)
-EXPERT_STRETCHES = (1, 3)
-"""Of the five stretches of a step, those between rows coming and rows leaving: the experts forwards and backwards."""
+SHAPE = DecoderShape(width=128, depth=2, hidden=512, context=CONTEXT, experts=SETTING)
+NARROW = replace(SHAPE, width=48, hidden=192)
+CLUSTER = Cluster(nodes=1, devices_per_node=RANKS, slots=(EXPERTS // RANKS + 1,) * RANKS)
 
 
-def layer() -> Experts:
-    """The same layer on every rank, its choice tilted so that expert e is chosen the less often the larger e is."""
-    found = Experts(SHAPE, SETTING)
-    random = torch.Generator().manual_seed(0)
+def model(shape: DecoderShape) -> nn.Module:
+    """The same on every rank, its choice tilted so that expert e is chosen the less often the larger e is."""
+    found = build(shape, seed=0)
     with torch.no_grad():
-        for weight in found.parameters():
-            weight.normal_(0, 1 / weight.shape[1] ** 0.5, generator=random)
-        found.bias_E -= 0.15 * torch.arange(1, EXPERTS + 1).log()
+        found.get_submodule("head").weight.normal_(0, 0.1, generator=torch.Generator().manual_seed(1))  # type: ignore[operator, union-attr]
+        for layer in found.modules():
+            if isinstance(layer, Experts):
+                layer.bias_E -= 0.1 * torch.arange(1, EXPERTS + 1).log()
     return found
 
 
-def tokens(rank: int) -> torch.Tensor:
-    """A rank's tokens; the same for every placement."""
-    drawn = torch.randn(TOKENS, SHAPE.width, generator=torch.Generator().manual_seed(1 + rank))
-    return drawn.requires_grad_()
+def text(rank: int) -> Tensor:
+    """A rank's windows; the same for every placement."""
+    return torch.randint(0, 256, (WINDOWS, CONTEXT + 1), generator=torch.Generator().manual_seed(2 + rank))
 
 
-def placements(load_E: NDArray[np.float64]) -> dict[str, Seats]:
-    """The experts as they come, and by every policy of `kleiber.experts` with one spare slot a rank."""
-    in_order = [e * RANKS // EXPERTS for e in range(EXPERTS)]
-    found = {"as they come": seats(range(EXPERTS), in_order, [1.0] * EXPERTS, experts=EXPERTS, devices=RANKS)}
-    if find_spec("kleiber.experts") is None:
-        return found
-    from kleiber.experts.cluster import Cluster
-    from kleiber.experts.placement import POLICIES
-
-    cluster = Cluster(nodes=1, devices_per_node=RANKS, slots=(EXPERTS // RANKS + 1,) * RANKS)
-    for policy in POLICIES:
-        (placed,) = policy.place(load_E[None], cluster).to_json()["layers"]
-        arrays = (placed[key] for key in ("physical_to_logical", "device_of_slot", "share"))
-        found[policy.name] = seats(*arrays, experts=EXPERTS, devices=RANKS)
-    return found
+def step(found: nn.Module, text_BT: Tensor) -> None:
+    """Forward and backward, no update."""
+    found.zero_grad()
+    logits_BTV = found(text_BT[:, :-1])
+    functional.cross_entropy(logits_BTV.flatten(0, 1), text_BT[:, 1:].reshape(-1)).backward()
 
 
-def measured(placement: Seats, rank: int, clock: Clock) -> tuple[NDArray[np.float64], NDArray[np.float64], StepTimes]:
-    """Seconds of work (ranks x stretches), rows served (ranks), and the last step as the wall saw it."""
-    spread_out = SpreadExperts(layer(), placement, clock=clock)
+def alone(shape: DecoderShape) -> float:
+    """Processor seconds of a step of the whole model in one process."""
+    found, spent = model(shape), []
+    for _ in range(STEPS):
+        began = time.thread_time()
+        step(found, text(0))
+        spent.append(time.thread_time() - began)
+    return min(spent)
+
+
+def product_flops() -> float:
+    """FLOP/s of the best of three matrix products."""
+    best = 0.0
+    for size in (256, 512, 1024):
+        one, other = torch.randn(size, size), torch.randn(size, size)
+        for _ in range(8):
+            began = time.thread_time()
+            one @ other
+            best = max(best, 2 * size**3 / (time.thread_time() - began))
+    return best
+
+
+def copied_bytes() -> float:
+    """Bytes per second read and written by a copy too large for the caches."""
+    source = torch.randn(1 << 24)
+    target, best = torch.empty_like(source), 0.0
+    for _ in range(6):
+        began = time.thread_time()
+        target.copy_(source)
+        best = max(best, 8 * source.numel() / (time.thread_time() - began))
+    return best
+
+
+def job(shape: DecoderShape, core: Hardware, devices: int, *, matmul: float, traffic: float) -> Job:
+    """A step of `WINDOWS` windows on each of `devices` processes."""
+    reached = replace(CALIBRATED, matmul=matmul, attention=matmul, traffic=traffic)
+    return Job(
+        shape=shape.cost,
+        device=core,
+        nodes=1,
+        devices_per_node=devices,
+        sequences=WINDOWS * devices,
+        context=CONTEXT,
+        micro_batch=WINDOWS,
+        zero=0,
+        practice=Practice(overlap=(), efficiency=reached),
+    )
+
+
+def calibrated(seen: dict[str, float]) -> tuple[Hardware, float, float]:
+    """This processor, and the parts of its product and of its memory that a step without spreading reaches."""
+    flops, bandwidth = seen["flops"], seen["bandwidth"]
+    core = Hardware(
+        name="core",
+        title="one core",
+        # The cost model calls its plain precision bf16; here it stands for 32-bit floats.
+        flops={"bf16": flops},
+        matmul={"bf16": flops},
+        memory=8e9,
+        bandwidth=bandwidth,
+        link=1e9,
+        power=0.0,
+        source="this benchmark",
+        date="",
+        verified=True,
+        node=RANKS,
+    )
+    took, rows = [], []
+    for shape, spent in ((NARROW, seen["narrow"]), (SHAPE, seen["wide"])):
+        at = {
+            (m, t): simulate(job(shape, core, 1, matmul=m, traffic=t)).compute for m in (1.0, 0.5) for t in (1.0, 2.0)
+        }
+        product, passing = at[0.5, 1.0] - at[1.0, 1.0], at[1.0, 2.0] - at[1.0, 1.0]
+        rows.append((product, passing))
+        took.append(spent - (at[1.0, 1.0] - product - passing))
+    slowness, traffic = np.linalg.solve(np.array(rows), np.array(took))
+    return core, float(1 / slowness), float(traffic)
+
+
+def measured(placement: Placement, clock: Clock, rank: int) -> NDArray[np.float64]:
+    """Seconds of work, (ranks, stretches): the least of several steps."""
+    found = model(SHAPE)
+    layers = placement.to_json()["layers"]
+    keys = ("physical_to_logical", "device_of_slot", "share")
+    spread(
+        found, [seats(*(layer[key] for key in keys), experts=EXPERTS, devices=RANKS) for layer in layers], clock=clock
+    )
     least_RQ: NDArray[np.float64] | None = None
     for _ in range(STEPS):
-        nn.Module.zero_grad(spread_out)
         clock.begin()
-        spread_out(tokens(rank)).square().mean().backward()
-        times = clock.times()
-        seen_RQ = times.processor_seconds_RQ
+        step(found, text(rank))
+        seen_RQ = clock.times().processor_seconds_RQ
         least_RQ = seen_RQ if least_RQ is None else np.minimum(least_RQ, seen_RQ)
-    rows = torch.zeros(RANKS, dtype=torch.float64)
-    rows[rank] = float(spread_out.came_L.sum())
-    dist.all_reduce(rows)
     assert least_RQ is not None
-    return least_RQ, rows.numpy(), times
+    return least_RQ
 
 
-def idle_fraction(work_RQ: NDArray[np.float64]) -> float:
-    """1 - mean / max, stretch by stretch."""
-    return float(1 - work_RQ.mean(axis=0).sum() / work_RQ.max(axis=0).sum())
+def row(name: str, work_RQ: NDArray[np.float64], foreseen: Step) -> str:
+    """A line of the table: the step of the slowest rank, and what the mean rank waits."""
+    seconds, mean = float(work_RQ.max(axis=0).sum()), float(work_RQ.mean(axis=0).sum())
+    wanted = foreseen.compute + foreseen.imbalance
+    waits, told = 1 - mean / seconds, foreseen.imbalance / wanted
+    return (
+        f"| {name} | {foreseen.slowest:.3f} | {1e3 * seconds:.1f} ms | {1e3 * wanted:.1f} ms | {wanted / seconds - 1:+.1%} "
+        f"| {waits:.1%} | {told:.1%} | {100 * (told - waits):+.1f} |"
+    )
+
+
+def seen_by_all(ranks: Ranks) -> dict[str, float]:
+    """What the processor does while every rank does the same, the mean over ranks."""
+    seen = {"flops": product_flops(), "bandwidth": copied_bytes(), "narrow": alone(NARROW), "wide": alone(SHAPE)}
+    return {name: float(ranks.average(torch.tensor(value, dtype=torch.float64))) for name, value in seen.items()}
 
 
 def run(rank: int, port: int) -> None:
-    """One rank: measure every placement; the first rank prints."""
+    """One rank: calibrate, then measure every placement; the first rank prints."""
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(RANKS), "RANK": str(rank)}
     torch.set_num_threads(1)
     with together() as ranks:
-        whole = layer()
-        whole(tokens(rank))
-        load_E = (ranks.average(whole.load_E) * RANKS).numpy().astype(float)
-        clock = Clock()
-        line: NDArray[np.float64] | None = None
-        for name, placement in placements(load_E).items():
-            work_RQ, rows_R, times = measured(placement, rank, clock)
-            if line is None:
-                line, usual_Q = np.polyfit(rows_R, work_RQ[:, EXPERT_STRETCHES], 1), work_RQ.mean(axis=0)
-            predicted_RQ = np.tile(usual_Q, (RANKS, 1))
-            predicted_RQ[:, EXPERT_STRETCHES] = rows_R[:, None] * line[0] + line[1]
-            if rank == 0:
-                step, foreseen = work_RQ.max(axis=0).sum(), predicted_RQ.max(axis=0).sum()
-                print(
-                    f"{name}: rows {rows_R.astype(int).tolist()}; step {1e3 * step:.1f} ms, predicted {1e3 * foreseen:.1f} "
-                    f"({foreseen / step - 1:+.1%}); idle {idle_fraction(work_RQ):.1%}, predicted "
-                    f"{idle_fraction(predicted_RQ):.1%}; moving rows {1e3 * times.exchange_seconds_R.mean():.1f} ms",
-                    flush=True,
-                )
+        core, matmul, traffic = calibrated(seen_by_all(ranks))
+        say = print if rank == 0 else (lambda *words, **how: None)
+        say(
+            f"{core.flops['bf16'] / 1e9:.0f} GFLOP/s in the best product, {core.bandwidth / 1e9:.1f} GB/s copied; a step in one "
+            f"process reaches {matmul:.0%} of the one and passes its tensors {traffic:.1f} times through the other\n\n"
+            "| placement | slowest / mean | step | simulated | off | waits | simulated | off, points |\n"
+            "|---|---|---|---|---|---|---|---|",
+            flush=True,
+        )
+        whole = model(SHAPE)
+        step(whole, text(rank))
+        loads = [ranks.average(layer.load_E) * RANKS for layer in whole.modules() if isinstance(layer, Experts)]
+        load_LE, clock = torch.stack(loads).numpy().astype(float), Clock()
+        for policy in POLICIES:
+            placement = policy.place(load_LE, CLUSTER)
+            work_RQ = measured(placement, clock, rank)
+            foreseen = simulate(job(SHAPE, core, RANKS, matmul=matmul, traffic=traffic), load_LE, placement)
+            say(row(policy.name, work_RQ, foreseen), flush=True)
 
 
 def main() -> None:
