@@ -11,23 +11,11 @@ pytest.importorskip("torch", reason="the lab trains with PyTorch")
 pytest.importorskip("sqlalchemy", reason="the registry needs SQLAlchemy")
 
 from tests.cli.conftest import invoke
+from tests.lab_ladder import HEAD
 
-LADDER = """
-name = "tiny"
-corpus = "{corpus}"
-hardware = "test"
-
-[shape]
-depth = 1
-mlp_ratio = 2
-
-[recipe]
-context = 32
-batch_windows = 4
-warmup_tokens = 512
-lr = 0.01
-
-[[stage]]
+LADDER = (
+    HEAD
+    + """[[stage]]
 widths = [8]
 tokens = [2048, 4096]
 seeds = [0]
@@ -38,6 +26,7 @@ tokens = [2048]
 seeds = [0]
 recipe = {{ lr = 1e30 }}
 """
+)
 
 
 @pytest.fixture(scope="module")

@@ -8,25 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.lab.postgres import Server, server
+from tests.lab_ladder import HEAD
 
 WORDS = ["the", "of", "and", "congress", "states", "united", "government", "people", "nation", "union", "peace", "law"]
 
-LADDER = """
-name = "tiny"
-corpus = "{corpus}"
-hardware = "test"
-
-[shape]
-depth = 1
-mlp_ratio = 2
-
-[recipe]
-context = 32
-batch_windows = 4
-warmup_tokens = 512
-lr = 0.01
-
-[[stage]]
+LADDER = (
+    HEAD
+    + """[[stage]]
 widths = [8, 16]
 tokens = [4096, 8192]
 seeds = [0]
@@ -36,6 +24,7 @@ widths = [8]
 tokens = [4096]
 seeds = [0, 1]
 """
+)
 
 
 @pytest.fixture(scope="session")
