@@ -12,7 +12,7 @@ from kleiber.lab.description import read_ladder
 from kleiber.lab.dial import Dial
 from kleiber.lab.ladder import run
 from kleiber.lab.recipe import Recipe
-from kleiber.lab.table import table, write_table
+from kleiber.lab.table import COLUMNS, table, table_of, write_table
 
 LADDERS = Path(__file__).parents[2] / "ladders"
 SETTINGS = {
@@ -67,8 +67,23 @@ def test_a_ladder_of_each_family_trains_and_its_table_can_be_read(
         assert row["flops"] == 6 * row["active_params"] * row["tokens"]
         assert (row["active_params"] < row["params"]) == (family == "experts")
         assert (row["max_violation"] is None) == (family != "experts")
+        assert row.get("balance") == ("bias" if family == "experts" else None)
     expected = (4, 2, 2, 3 / 5) if family == "experts" else (1, 1, 1, 1.0)
     assert tuple(rows[0][name] for name in ("experts", "chosen", "granularity", "activation_ratio")) == expected
+
+
+def test_a_single_expert_shares_the_balance_that_a_table_has() -> None:
+    pytest.importorskip("pyarrow")
+    facts = {"loss": 1.0, "loss_se": None, "corpus_sha256": "a", "params": 1, "seed": 0, "active_params": 1}
+    rest = dict.fromkeys([*COLUMNS.keys() - facts.keys() - {"tokens", "tokenizer"}, "tokens"], 1)
+    rows = [{**rest, **facts, "run": "a"}, {**rest, **facts, "run": "b", "balance": "quantile"}]
+    rows = [
+        {**row, **{name: "x" for name, kind in COLUMNS.items() if kind == "string" and name != "tokenizer"}}
+        for row in rows
+    ]
+    assert table_of(rows, source="", where="").column("balance").to_pylist() == ["quantile"] * 2
+    rows.append({**rows[1], "balance": "loss"})
+    assert table_of(rows, source="", where="").column("balance").to_pylist() == ["", "quantile", "loss"]
 
 
 def test_runs_written_before_there_were_families_still_make_a_table(ladder_toml: Path, tmp_path: Path) -> None:

@@ -65,7 +65,9 @@ def _loss_columns(held: HeldOut | None) -> dict[str, float | None]:
 def _expert_columns(shape: Shape) -> dict[str, Any]:
     """What laws of experts need; a model without experts is one of a single expert, always used."""
     setting = None if isinstance(shape, DenseShape) else shape.experts
+    balance = {"balance": setting.balance} if setting and setting.count > 1 else {}
     return {
+        **balance,
         "experts": setting.count if setting else 1,
         "chosen": setting.chosen if setting else 1,
         "granularity": setting.granularity if setting else 1,

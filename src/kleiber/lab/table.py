@@ -100,7 +100,8 @@ def table_of(rows: Sequence[dict[str, Any]], *, source: str, where: str) -> pa.T
     `params` is non-embedding, `flops` is 6 · active params · tokens, `flops_counted` the matrix products counted one by one,
     `loss` held-out nats per token, which is a byte unless the ladder has a tokenizer, `loss_bits_per_byte` the same whatever
     a token is; where a run had a teacher, `flops` is the student's own and `teacher_flops` what the
-    teacher's training and its forward passes took; the schema's metadata says so under `kleiber.*` keys. A run whose loss
+    teacher's training and its forward passes took; the schema's metadata says so under `kleiber.*` keys. `balance` is how
+    experts were kept even, where there are any. A run whose loss
     is no number is left out. Runs on different corpora or by different tokenizers are refused: their losses cannot be compared.
     """
     import pyarrow as pa
@@ -123,11 +124,15 @@ def table_of(rows: Sequence[dict[str, Any]], *, source: str, where: str) -> pa.T
             remedy="keep each tokenizer's runs in a results folder of their own; `loss_bits_per_byte` compares the tables",
             where=where,
         )
+    balances = sorted({row["balance"] for row in rows if "balance" in row})
+    # A single expert is even under any balance, and sets no run apart from those of the one balance there is.
+    balance = balances[0] if len(balances) == 1 else ""
     unit = "nats_per_byte" if tokenizers == [BYTES] else "nats_per_token"
     rows = sorted(rows, key=lambda row: (row["params"], row["tokens"], row["seed"]))
     columns = {
         **COLUMNS,
         **(TEACHER_COLUMNS if any("teacher" in row for row in rows) else {}),
+        **({"balance": "string"} if balances else {}),
         **({"answer_loss": "double"} if any("answer_loss" in row for row in rows) else {}),
         **(DATA_COLUMNS if any("noise" in row for row in rows) else {}),
     }
@@ -141,7 +146,8 @@ def table_of(rows: Sequence[dict[str, Any]], *, source: str, where: str) -> pa.T
         },
     )
     rows = [
-        {**_before_families(row), **_of_bytes(row), **UNTAUGHT, **CLEAN, "answer_loss": None, **row} for row in rows
+        {**_before_families(row), **_of_bytes(row), **UNTAUGHT, **CLEAN, "answer_loss": None, "balance": balance, **row}
+        for row in rows
     ]
     return pa.table({name: [row[name] for row in rows] for name in columns}, schema=schema)
 

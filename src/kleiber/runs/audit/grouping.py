@@ -29,6 +29,7 @@ POPULATIONS = (
         "data",
         "train_set",
         "teacher",
+        "balance",
     ),
     *("eval_set", "eval_dataset", "domain", "task", "language", "optimizer", "router_type"),
 )
