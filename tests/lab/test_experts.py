@@ -12,7 +12,7 @@ import torch
 
 from kleiber.lab.decoder import BALANCES, DecoderShape, ExpertSetting
 from kleiber.lab.models import expert_choice
-from kleiber.lab.models.balance import BIAS_STEP, LOSS_WEIGHT, POLICIES, quantile, transport
+from kleiber.lab.models.balance import BIAS_STEP, LOSS_WEIGHT, POLICIES, quantile, scaling
 from kleiber.lab.models.experts import Experts, load, max_violation
 from kleiber.lab.models.feed_forward import bend
 
@@ -116,7 +116,7 @@ def test_quantiles_give_each_expert_its_share_all_others_keeping_theirs(gate: st
     logit_NE = torch.randn(64, 8, generator=random) + torch.arange(8) / 4
     score_NE = logit_NE.softmax(-1) if gate == "softmax" else logit_NE.sigmoid()
     bias_E = torch.randn(8, generator=random) / 10
-    moved_E = quantile(bias_E, score_NE, torch.zeros(8), chosen)
+    moved_E = quantile(bias_E, score_NE, logit_NE, torch.zeros(8), chosen)
     cutoff_N1 = (score_NE + bias_E).sort(dim=-1, descending=True).values[:, chosen : chosen + 1]
     # Where the expert is itself the first to be left out, score less cut-off is minus its bias: such tokens tie.
     sure_E, at_most_E = (((score_NE - cutoff_N1) > -moved_E + slack).sum(dim=0) for slack in (1e-6, -1e-6))
@@ -138,24 +138,29 @@ def test_quantiles_even_a_lopsided_load_out_in_a_few_steps() -> None:
     assert left["bias"] > 10 * left["quantile"]
 
 
-def test_transport_is_even_and_keeps_the_order_of_independent_scores() -> None:
+def test_scaling_makes_an_even_plan_and_forgets_what_all_tokens_like() -> None:
     random = torch.Generator().manual_seed(3)
-    plan_NE = transport(torch.randn(50, 5, generator=random) * 2 + torch.arange(5))
+    logit_NE = torch.randn(50, 5, generator=random) * 2 + torch.arange(5)
+    plan_NE = torch.softmax(logit_NE + scaling(logit_NE), dim=-1) / 50
     torch.testing.assert_close(plan_NE.sum(dim=0), torch.full((5,), 0.2), atol=1e-3, rtol=0)
-    torch.testing.assert_close(plan_NE.sum(dim=1), torch.full((50,), 0.02), atol=1e-3, rtol=0)
-    # What is added to a row or a column of logits is scaled away.
-    logit_NE = torch.randn(50, 5, generator=random)
-    shifted_NE = logit_NE + torch.randn(50, 1, generator=random) + torch.randn(1, 5, generator=random)
-    torch.testing.assert_close(transport(logit_NE), transport(shifted_NE), atol=1e-4, rtol=0)
+    liked_E = torch.randn(1, 5, generator=random)
+    shifted_NE = logit_NE + torch.randn(50, 1, generator=random) + liked_E
+    moved_E = scaling(logit_NE) - scaling(shifted_NE) - liked_E[0]
+    torch.testing.assert_close(moved_E, moved_E.mean().expand(5), atol=1e-2, rtol=0)
 
 
-def test_sinkhorn_balances_training_and_measures_by_the_best_score() -> None:
+def test_sinkhorn_balances_training_and_what_is_measured_token_by_token() -> None:
     stream_NW = torch.randn(512, 16, generator=torch.Generator().manual_seed(1)) + 0.5
     plain, even = (layer(count=8, chosen=1, granularity=1, balance=name) for name in ("none", "sinkhorn"))
     plain(stream_NW)
     even(stream_NW)
     assert max_violation(even.load_E) < 0.5 * max_violation(plain.load_E)
-    torch.testing.assert_close(even.eval()(stream_NW), plain.eval()(stream_NW))
+    even.balance()
+    even.eval()
+    torch.testing.assert_close(even(stream_NW)[:10], even(stream_NW[:10]))
+    even.seen_E.zero_()
+    even(stream_NW)
+    assert even.seen_E.tolist() == even.load_E.tolist()
 
 
 def test_experts_that_choose_are_even_in_training_and_read_no_later_token_when_measured() -> None:

@@ -18,7 +18,7 @@ from kleiber.errors import InputError
 from kleiber.lab.shape import HEAD_WIDTH, VOCABULARY, facts_of
 
 BALANCES = ("bias", "loss", "none", "quantile", "sinkhorn", "expert-choice")
-KEEP_BIAS = ("bias", "quantile", "expert-choice")  # a number per expert beside the weights: a bias, or a cut-off
+KEEP_BIAS = ("bias", "quantile", "sinkhorn", "expert-choice")  # a number per expert: a bias, a scale, a cut-off
 GATES = ("sigmoid", "softmax")
 EXPANSION = 2  # channels of a scan for each of the residual stream, as in every published Mamba-2
 

@@ -9,7 +9,7 @@ step, or `penalty` -> a term of the loss. A policy changes one of these and leav
 | `loss` | best scores | 0.01 x E x sum(share of choices x mean score) joins the loss, 0.01 at perfect balance | Fedus et al. 2021, arXiv:2101.03961 |
 | `bias` | best of score + bias | the bias moves by 0.001 towards experts with less than their share | Wang et al. 2024, arXiv:2408.15664 |
 | `quantile` | best of score + bias | the bias becomes what would have given every expert its share of this batch, one step of coordinate descent on the dual of the best even assignment; nothing to tune | Su 2026, kexue.fm/archives/11619 |
-| `sinkhorn` | best of the even transport plan of exp(logit), while training; best scores when measured | nothing | Clark et al. 2022, arXiv:2202.01169 |
+| `sinkhorn` | best of the even transport plan of exp(logit), while training; when measured, best of logit + bias | the bias becomes the plan's log scale of each expert, so that what is measured reads no other token | Clark et al. 2022, arXiv:2202.01169 (measured there without the bias) |
 | `expert-choice` | every expert takes its best N chosen / E tokens (`kleiber.lab.models.expert_choice`) | the cut-off is kept for measuring | Zhou et al. 2022, arXiv:2202.09368 |
 
 Shapes: N tokens, C chosen, E experts.
@@ -35,40 +35,46 @@ def _best(score_NE: Tensor, logit_NE: Tensor, bias_E: Tensor, chosen: int, train
 
 def _sinkhorn(score_NE: Tensor, logit_NE: Tensor, bias_E: Tensor, chosen: int, training: bool) -> Tensor:
     if not training:
-        return _best(score_NE, logit_NE, bias_E, chosen, training)
-    return transport(logit_NE).topk(chosen, dim=-1).indices
+        return (logit_NE + bias_E).topk(chosen, dim=-1).indices
+    # A token's own scale moves all its experts alike.
+    return (logit_NE + scaling(logit_NE)).topk(chosen, dim=-1).indices
 
 
 @torch.compiler.disable()
-def transport(logit_NE: Tensor) -> Tensor:
-    """The plan nearest to exp(logit) with rows that sum to 1/N and columns that sum to 1/E, by Sinkhorn's alternating scaling.
+def scaling(logit_NE: Tensor) -> Tensor:
+    """ln(scale) of each expert, `(E,)`, in the plan nearest to exp(logit) with rows that sum to 1/N and columns to 1/E.
 
-    Ends when the columns' sums move by less than 1e-4 in mean, or after 100 rounds.
+    The plan is exp(logit + scale of the token + scale of the expert), by Sinkhorn's alternating scaling, which ends when the
+    experts' scales move by less than 1e-4 in mean, or after 100 rounds.
 
-    >>> plan_NE = transport(torch.tensor([[2.0, 0.0], [1.0, 0.0]]))
-    >>> [round(float(part), 3) for part in plan_NE.sum(dim=0)]
-    [0.5, 0.5]
+    >>> scale_E = scaling(torch.tensor([[2.0, 0.0], [2.0, 0.0]]))
+    >>> round(float(scale_E[1] - scale_E[0]), 3)
+    2.0
     """
-    cost_NE = torch.exp(logit_NE - logit_NE.max())
+    cost_NE = torch.exp(logit_NE - logit_NE.max(dim=-1, keepdim=True).values)
     tokens, experts = cost_NE.shape
-    row_N, column_E = torch.ones(tokens, device=cost_NE.device), torch.ones(experts, device=cost_NE.device)
+    column_E = torch.ones(experts, device=cost_NE.device)
     for _ in range(MOST_SINKHORN_ROUNDS):
         row_N = 1 / (tokens * (cost_NE @ column_E).clamp_min(1e-30))
         before_E, column_E = column_E, 1 / (experts * (row_N @ cost_NE).clamp_min(1e-30))
         if float((column_E / before_E - 1).abs().mean()) < SINKHORN_TOLERANCE:
             break
-    return row_N[:, None] * cost_NE * column_E
+    return column_E.log()
 
 
-def _still(bias_E: Tensor, score_NE: Tensor, load_E: Tensor, chosen: int) -> Tensor:
+def _still(bias_E: Tensor, score_NE: Tensor, logit_NE: Tensor, load_E: Tensor, chosen: int) -> Tensor:
     return bias_E
 
 
-def _by_sign(bias_E: Tensor, score_NE: Tensor, load_E: Tensor, chosen: int) -> Tensor:
+def _by_scaling(bias_E: Tensor, score_NE: Tensor, logit_NE: Tensor, load_E: Tensor, chosen: int) -> Tensor:
+    return scaling(logit_NE)
+
+
+def _by_sign(bias_E: Tensor, score_NE: Tensor, logit_NE: Tensor, load_E: Tensor, chosen: int) -> Tensor:
     return bias_E + BIAS_STEP * torch.sign(load_E.mean() - load_E)
 
 
-def quantile(bias_E: Tensor, score_NE: Tensor, load_E: Tensor, chosen: int) -> Tensor:
+def quantile(bias_E: Tensor, score_NE: Tensor, logit_NE: Tensor, load_E: Tensor, chosen: int) -> Tensor:
     """The bias under which each expert would have won its share of this batch, all other experts keeping theirs.
 
     A token takes an expert whose score + bias beats its cut-off, the (C + 1)-th best; so the bias that gives an expert its
@@ -101,7 +107,7 @@ class Balance:
 
     name: str
     choose: Callable[[Tensor, Tensor, Tensor, int, bool], Tensor] = _best
-    move: Callable[[Tensor, Tensor, Tensor, int], Tensor] = _still
+    move: Callable[[Tensor, Tensor, Tensor, Tensor, int], Tensor] = _still
     penalty: Callable[[Tensor, Tensor, int], Tensor] = _free
     by_scores: bool = False
 
@@ -111,7 +117,7 @@ POLICIES: tuple[Balance, ...] = (
     Balance(name="loss", penalty=_auxiliary),
     Balance(name="none"),
     Balance(name="quantile", move=quantile, by_scores=True),
-    Balance(name="sinkhorn", choose=_sinkhorn),
+    Balance(name="sinkhorn", choose=_sinkhorn, move=_by_scaling, by_scores=True),
     Balance(name="expert-choice"),
 )
 

@@ -70,7 +70,7 @@ class Experts(nn.Module):
         weight_NC = score_NE.gather(1, chosen_NC)
         if self.setting.chosen > 1:
             weight_NC = weight_NC / weight_NC.sum(dim=-1, keepdim=True)
-        self._note(score_NE, chosen_NC)
+        self._note(score_NE, logit_NE.detach(), chosen_NC)
         return weight_NC, chosen_NC
 
     def _scores(self, stream_NW: Tensor) -> tuple[Tensor, Tensor]:
@@ -80,14 +80,14 @@ class Experts(nn.Module):
             logit_NE = self.router(stream_NW.float())
         return logit_NE, logit_NE.softmax(dim=-1) if self.setting.gate == "softmax" else logit_NE.sigmoid()
 
-    def _note(self, score_NE: Tensor, chosen_NC: Tensor) -> None:
+    def _note(self, score_NE: Tensor, logit_NE: Tensor, chosen_NC: Tensor) -> None:
         load_E = load(chosen_NC, self.setting.count)
         if not self.training:
             self.seen_E += load_E
             return
         chosen = self.setting.chosen
         self.load_E = load_E = self.average(load_E)
-        moved_E = self.policy.move(self.bias_E, score_NE.detach(), load_E, chosen)
+        moved_E = self.policy.move(self.bias_E, score_NE.detach(), logit_NE, load_E, chosen)
         self.next_bias_E = self.average(moved_E) if self.policy.by_scores else moved_E
         self.penalty = self.policy.penalty(score_NE, load_E, chosen)
 
