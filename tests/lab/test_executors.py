@@ -9,6 +9,8 @@ from __future__ import annotations
 import builtins
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,12 +94,42 @@ def test_a_worker_killed_from_outside_says_by_what(tmp_path: Path) -> None:
             executor.submit(os._exit, 3).result()
 
 
-@pytest.mark.skipif(not Path("/proc/meminfo").exists(), reason="cores are pinned on Linux only")
-def test_local_workers_have_a_core_and_a_thread_each(tmp_path: Path) -> None:
-    with opened("local", tmp_path) as executor:
+@pytest.mark.skipif(sys.platform != "linux", reason="cores are pinned on Linux only")
+def test_local_workers_have_a_thread_each_and_a_core_where_they_fill_the_machine(tmp_path: Path) -> None:
+    cores = os.sched_getaffinity(0)
+    with opened("local", tmp_path, workers=len(cores)) as executor:
         jobs = [executor.submit(os.sched_getaffinity, 0) for _ in range(2)]
         assert all(len(job.result()) == 1 for job in jobs)
         assert executor.submit(os.getenv, "OMP_NUM_THREADS").result() == "1"
+    if len(cores) > 1:
+        with opened("local", tmp_path, workers=1) as executor:
+            assert executor.submit(os.sched_getaffinity, 0).result() == cores
+
+
+CREW = """
+import os, sys, time
+from kleiber.lab.executors.local import open_local
+
+if __name__ == "__main__":
+    with open_local(workers=1) as executor:
+        print(executor.submit(os.getpid).result(), flush=True)
+        executor.submit(time.sleep, 600).result()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_do_not_outlive_their_parent(tmp_path: Path, sign: signal.Signals) -> None:
+    (tmp_path / "crew.py").write_text(CREW)
+    with subprocess.Popen([sys.executable, str(tmp_path / "crew.py")], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        parent.send_signal(sign)
+        parent.wait(30)
+    until = time.monotonic() + 30
+    while Path(f"/proc/{worker}").exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{worker}").exists()
 
 
 def test_what_cannot_travel_is_said_and_harms_nobody(tmp_path: Path) -> None:

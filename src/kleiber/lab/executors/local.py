@@ -1,4 +1,4 @@
-"""Jobs in processes of this machine, each on a core of its own with one thread.
+"""Jobs in processes of this machine, one thread each; where they fill the machine, each keeps to a core of its own.
 
 The standard pool gives up every job when one worker dies. Here each worker has its own pipe: a death ends the pipe, fails the
 job that ran and nothing else, and the next job finds a fresh process.
@@ -12,6 +12,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -24,6 +25,7 @@ from kleiber.lab.executors.executor import Executor, LostWorker, outcome, value_
 WORKER_BYTES = 1 << 30
 """Memory set aside for a worker: PyTorch takes 0.3 GB before it holds a model."""
 GOODBYE_SECONDS = 5.0
+SECONDS_BETWEEN_LOOKS = 1.0
 
 
 def open_local(*, workers: int | None) -> Executor:
@@ -42,7 +44,9 @@ class Processes:
 
     def __init__(self, count: int) -> None:
         cores = _cores()
-        self._crew = [Worker(core=cores[number % len(cores)]) for number in range(count)]
+        # Fewer workers than cores are left to the system: pinned, those of two crews would share a core and leave others idle.
+        own = count >= len(cores)
+        self._crew = [Worker(cores={cores[number % len(cores)]} if own else set(cores)) for number in range(count)]
         self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
         for worker in self._crew:
             self._idle.put(worker)
@@ -62,10 +66,10 @@ class Processes:
 
 
 class Worker:
-    """One process after another on one core, started when there is a job."""
+    """One process after another on the same cores, started when there is a job."""
 
-    def __init__(self, *, core: int) -> None:
-        self._core = core
+    def __init__(self, *, cores: set[int]) -> None:
+        self._cores = cores
         self._lock = threading.Lock()
         self._stopped = False
         self._process: BaseProcess | None = None
@@ -95,28 +99,29 @@ class Worker:
             if self._stopped:
                 raise LostWorker("the workers were sent home before this job began")
             if self._process is None or self._pipe is None or not self._process.is_alive():
-                self._process, self._pipe = _start(self._core)
+                self._process, self._pipe = _start(self._cores)
             return self._process, self._pipe
 
 
-def _start(core: int) -> tuple[BaseProcess, Connection]:
+def _start(cores: set[int]) -> tuple[BaseProcess, Connection]:
     # Spawned, not forked: a fork would inherit the threads of whatever the caller has loaded.
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_serve, args=(there, core), daemon=True)
+    process = context.Process(target=_serve, args=(there, cores, os.getpid()), daemon=True)
     process.start()
     # Held by the worker alone, so that its death ends the pipe.
     there.close()
     return process, here
 
 
-def _serve(pipe: Connection, core: int) -> None:
-    """The life of a worker: calls until the pipe ends, which is also how it learns that its parent was killed."""
+def _serve(pipe: Connection, cores: set[int], parent: int) -> None:
+    """The life of a worker: calls until the pipe ends, or until its parent is gone, whatever call it is in."""
+    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
     if sys.platform == "linux":
-        os.sched_setaffinity(0, {core})
+        os.sched_setaffinity(0, cores)
     while True:
         try:
             function, args = pipe.recv()
@@ -130,6 +135,13 @@ def _serve(pipe: Connection, core: int) -> None:
             pipe.send(ended)
         except Exception as error:
             pipe.send((None, KleiberError(f"what {_name(function)} gave cannot leave its process: {error}")))
+
+
+def _leave_with(parent: int) -> None:
+    """End this process at once when its parent has ended: a run goes on from its checkpoint, with whoever asks for it next."""
+    while os.getppid() == parent:
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    os._exit(1)
 
 
 def _how_it_went(exit_code: int | None, function: Callable[..., Any]) -> str:
