@@ -12,6 +12,7 @@ from kleiber.cli.command import Command
 from kleiber.cli.diagnose_show import SCHEMA
 from kleiber.cli.diagnose_show import show as show_loud
 from kleiber.cli.options import Output, destination
+from kleiber.errors import InputError
 from kleiber.finding import Finding
 
 Series = Annotated[str, typer.Argument(metavar="FILE", help="A series: .npy, CSV or Parquet.")]
@@ -109,7 +110,76 @@ def powerlaw(
     return show(found.findings, output)
 
 
+Activity = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE", help="Activity per step, a column for each unit, or times of events: .npy, CSV, Parquet."
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(help="Activity above this is an avalanche. [default: 0 where steps are silent, else the median]"),
+]
+Events = Annotated[bool, typer.Option("--events", help="The file holds times of events, to be counted in bins.")]
+Bin = Annotated[float | None, typer.Option("--bin", help="Width of a bin. [default: the mean time between events]")]
+
+
+def avalanches(
+    activity: Activity,
+    output: Output,
+    threshold: Threshold = None,
+    events: Events = False,
+    width: Bin = None,
+    seed: Seed = 0,
+) -> int:
+    """Does activity come in avalanches as near a critical point? Three exponents that must hang together, and the branching ratio."""
+    from kleiber.diagnose import criticality
+    from kleiber.diagnose.read import read_matrix
+
+    matrix = read_matrix(activity)
+    if width is not None and not events:
+        raise InputError("bins are for times of events", where="--bin", remedy="add --events")
+    counts = criticality.binned(matrix.ravel(), width) if events else matrix.sum(axis=1)
+    with screen.working("resampling avalanches"):
+        found = criticality.exponents(criticality.avalanches(counts, threshold=threshold), seed=seed)
+        ratio = criticality.branching_ratio(counts, seed=seed) if counts.min() >= 0 else None
+    findings = [found if isinstance(found, Finding) else found.finding]
+    if ratio is not None:
+        findings.append(ratio if isinstance(ratio, Finding) else ratio.finding)
+    return show(findings, output)
+
+
+Weights = Annotated[
+    str, typer.Argument(metavar="FILE", help="A weight matrix, or a series in one column: .npy, CSV or Parquet.")
+]
+
+
+def spectrum(weights: Weights, output: Output) -> int:
+    """What a spectrum says that noise would not: eigenvalues of a weight matrix beyond Marchenko and Pastur's edge.
+
+    Of a file with one column, a series, it is the exponent of the power spectrum at low frequencies.
+    """
+    from kleiber.diagnose import criticality
+    from kleiber.diagnose.read import read_matrix
+
+    matrix = read_matrix(weights)
+    if matrix.shape[1] == 1:
+        return show([criticality.spectral_exponent(matrix[:, 0])], output)
+    found = criticality.weight_spectrum(matrix)
+    return show([found if isinstance(found, Finding) else found.finding], output)
+
+
 COMMANDS: tuple[Command, ...] = (
     Command(group="diagnose", name="dfa", title="Long memory in a series.", run=dfa, schema=SCHEMA),
     Command(group="diagnose", name="powerlaw", title="Is a tail a power law?", run=powerlaw, schema=SCHEMA),
+    Command(
+        group="diagnose", name="avalanches", title="Activity near a critical point?", run=avalanches, schema=SCHEMA
+    ),
+    Command(
+        group="diagnose",
+        name="spectrum",
+        title="A weight matrix or a series against noise.",
+        run=spectrum,
+        schema=SCHEMA,
+    ),
 )

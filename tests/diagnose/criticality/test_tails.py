@@ -1,4 +1,4 @@
-"""Tails: the seven samples of the powerlaw package against that package's answers, recovery, draws, rivals by quadrature, bad input."""
+"""Tails: the powerlaw package's own samples and answers, recovery, draws, rivals by quadrature, bad input."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from kleiber.diagnose.criticality.rivals import CUT_OFF, RIVALS, contest, densit
 from kleiber.diagnose.criticality.rivals import power_law as power_law_likelihoods
 from kleiber.diagnose.criticality.sample import sample_of
 from kleiber.diagnose.criticality.tails import draw_power_law
-from kleiber.diagnose.criticality.xmin import _exponents, _gap, find_start
+from kleiber.diagnose.criticality.xmin import _exponents, _gap, find_start, start_at
 from kleiber.errors import InputError
 from kleiber.finding import Finding
 
-# Made with powerlaw 2.0.0, its own samples: alpha, xmin, distance, samples in the tail, Vuong's statistic against a lognormal and its p.
+# Made with powerlaw 2.0.0: alpha, xmin, distance, samples in the tail, Vuong's statistic against a lognormal and its p.
 # Terrorism and words as integers with estimate_discrete=False, the others as continuous; three of them in thousands.
 PUBLISHED = {
     "words": (True, 1, 1.952728, 7.0, 0.008257, 2958, None),
@@ -85,9 +85,8 @@ def test_the_quick_search_is_the_full_one() -> None:
 def test_a_planted_exponent_is_covered(discrete: bool, xmin: float) -> None:
     held, times = 0, 200
     for rng in np.random.default_rng(8).spawn(times):
-        found = power_law(draw_power_law(500, xmin, 2.3, discrete, rng), xmin=xmin, discrete=discrete, draws=0)
-        assert isinstance(found, PowerLaw)
-        held += found.interval[0] <= 2.3 <= found.interval[1]
+        start = start_at(sample_of(draw_power_law(500, xmin, 2.3, discrete, rng), discrete=discrete), xmin)
+        held += abs(start.alpha - 2.3) <= 1.96 * start.alpha_error
     assert 0.90 <= held / times <= 0.99
 
 
@@ -110,7 +109,7 @@ def test_rivals_are_probabilities(name: str, discrete: bool) -> None:
     at = tail.values_U[0], tail.values_U[5]
     ratio = likelihoods[5] - likelihoods[0]
     if discrete:
-        support = np.arange(3.0, 200_000.0)
+        support = np.arange(3.0, 10_000.0)
         everywhere = sample_of(support, discrete=True)
         # The whole support beside the tail, weighted so lightly that it does not move the fit.
         light = type(tail)(
@@ -124,9 +123,11 @@ def test_rivals_are_probabilities(name: str, discrete: bool) -> None:
         return
     heights = density(name, np.array(at), 3.0, 2.5, parameters)
     assert np.log(heights[1] / heights[0]) == pytest.approx(ratio, abs=1e-8)
-    mass, _ = integrate.quad(
-        lambda u: np.exp(u) * density(name, np.exp(u), 3.0, 2.5, parameters), np.log(3), np.log(1e6), limit=400
-    )
+
+    def height(log: float) -> float:
+        return float(np.exp(log) * density(name, np.array([np.exp(log)]), 3.0, 2.5, parameters)[0])
+
+    mass, _ = integrate.quad(height, np.log(3), np.log(1e6), limit=400)
     first = density(name, np.array([at[0]]), 3.0, 2.5, parameters)[0]
     assert likelihoods[0] == pytest.approx(np.log(first / mass), abs=1e-5)
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 from kleiber.diagnose.criticality.sample import Sample
+from kleiber.diagnose.criticality.xmin import log_zeta
 
 Array = NDArray[np.float64]
 NODES, WEIGHTS = leggauss(24)
@@ -65,7 +66,7 @@ def _curves_down(tail: Sample, xmin: float) -> bool:
 def power_law(tail: Sample, xmin: float, alpha: float) -> Array:
     """log p of each distinct value: x^-alpha / zeta(alpha, xmin), or (alpha - 1) / xmin (x / xmin)^-alpha."""
     if tail.discrete:
-        return -alpha * np.log(tail.values_U) - np.log(special.zeta(alpha, xmin))
+        return -alpha * np.log(tail.values_U) - log_zeta(alpha, xmin)
     return np.log((alpha - 1) / xmin) - alpha * np.log(tail.values_U / xmin)
 
 
