@@ -1,7 +1,7 @@
 """Fluctuation analysis of a million samples at 30 scales: this engine against fathon, antropy and MFDFA, as ratios in one run.
 
 The scales divide the million, so that all of them cut the same windows (MFDFA also counts windows from the end); antropy, which
-chooses its scales itself, is given them by replacing that choice in its own compiled function. Absent packages are left out by name.
+chooses its scales itself, is given them by replacing that choice in its own compiled function. Absent packages are named.
 Run: python benchmarks/dfa.py
 """
 

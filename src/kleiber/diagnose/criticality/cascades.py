@@ -1,6 +1,6 @@
 """Branching: each active unit wakes on average m others. Activity whose exponents are known, to hold the instruments against.
 
-At m = 1 a single seed gives avalanches with P(size) ~ size^-3/2, P(duration) ~ duration^-2 and mean size ~ duration^2 (mean field).
+At m = 1 a single seed gives avalanches with P(size) ~ size^-3/2, P(duration) ~ duration^-2, mean size ~ duration^2 (mean field).
 """
 
 from __future__ import annotations

@@ -100,11 +100,16 @@ def _judge(scales_S: NDArray[np.int64], all_BS: Array, exponent: float) -> Cross
 
 
 def broken_lines(x_S: Array, y_BS: Array) -> tuple[Array, Array]:
-    """Slopes below and above every inner break of a continuous broken line, `(B, breaks)` each."""
+    """Slopes below and above every inner break of a continuous broken line over log scale, `(B, breaks)` each.
+
+    Scales are weighted by their windows, 1 / s: those of few windows scatter and would tilt the line where there are many.
+    """
+    weight_S = np.exp(-0.5 * x_S)
     below, above = [], []
     for place in range(FEWEST_BESIDE, x_S.size - FEWEST_BESIDE):
         beyond_S = np.maximum(x_S - x_S[place], 0.0)
-        solved, *_ = np.linalg.lstsq(np.stack([np.ones_like(x_S), x_S, beyond_S], axis=1), y_BS.T)
+        basis_SP = np.stack([np.ones_like(x_S), x_S, beyond_S], axis=1)
+        solved, *_ = np.linalg.lstsq(weight_S[:, None] * basis_SP, weight_S[:, None] * y_BS.T)
         below.append(solved[1])
         above.append(solved[1] + solved[2])
     return np.stack(below, axis=1), np.stack(above, axis=1)
