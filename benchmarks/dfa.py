@@ -18,7 +18,7 @@ from kleiber.diagnose.criticality.fluctuation import fluctuations, slope
 
 LENGTH, ROUNDS, THEIR_ROUNDS = 10**6, 5, 2
 DIVISORS = [scale for scale in range(16, 100_001) if LENGTH % scale == 0]
-SCALES = np.array(DIVISORS[-30:])
+SCALES = np.array(DIVISORS[:30])
 
 
 def by_fathon(series: np.ndarray) -> Callable[[], np.ndarray]:

@@ -84,10 +84,7 @@ def tail_chart(found: PowerLaw) -> alt.LayerChart:
         alt.Chart(data).mark_line(clip=True, strokeWidth=1.8).encode(x=x, y=y, color=colour, strokeDash=dash),
     ]
     title = f"Power law with exponent {start.alpha:.2f} from {start.xmin:g} on"
-    verdict = {"cannot tell": "Not distinguishable from every rival."}.get(
-        found.finding.verdict, found.finding.evidence
-    )
-    return dressed(layers, title, [f"{start.tail} of {found.sample.size} samples are in the tail. {verdict}"])
+    return dressed(layers, title, [found.finding.evidence])
 
 
 def _survival(found: PowerLaw) -> tuple[Array, Array]:

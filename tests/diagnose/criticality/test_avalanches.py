@@ -54,7 +54,7 @@ def test_a_subcritical_process_is_not_critical(ratio: float) -> None:
 
 def test_shapes_collapse_at_the_critical_point() -> None:
     rng = np.random.default_rng(3)
-    found = avalanches(separated_avalanches(8000, 1.0, rng))
+    found = avalanches(separated_avalanches(8000, 1.0, rng, longest=5000))
     result = exponents(found, draws=0)
     assert isinstance(result, Exponents)
     assert result.collapse is not None

@@ -28,7 +28,7 @@ REFERENCE = (
     "Friedman et al. 2012, Physical Review Letters 108:208102; Touboul & Destexhe 2017, Physical Review E 95:012413"
 )
 FEWEST, DRAWS, LEVEL, PHASES = 100, 100, 0.05, 20
-LEAST_SPAN, WIDEST = 10.0, 0.6
+LEAST_SPAN, WIDEST, STEEPEST = 10.0, 0.6, 10.0
 SLACK = 0.15  # what short durations, which do not scale yet, put between the two sides at a critical point
 
 
@@ -159,6 +159,8 @@ def shape_collapse(found: Avalanches, gamma: float) -> float | None:
 
     Durations of at least 4 steps with at least 20 avalanches count; None where there are fewer than two of them.
     """
+    if not abs(gamma) < STEEPEST:
+        return None
     groups: dict[int, list[Array]] = {}
     for profile in found.profiles:
         groups.setdefault(profile.size, []).append(profile)

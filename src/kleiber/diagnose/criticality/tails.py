@@ -132,9 +132,7 @@ def _said(start: Start) -> str:
 def _contest_finding(start: Start, interval: tuple[float, float], contests: Mapping[str, Contest]) -> Finding:
     head = f"A power law with exponent {start.alpha:.3f} [{interval[0]:.3f}, {interval[1]:.3f}] fits {_said(start)}"
     better = _holm(contests)
-    if start.tail < FEWEST:
-        said, verdict = "; so few samples tell nothing of its rivals", "cannot tell"
-    elif better:
+    if better:
         said, verdict = f", but a {_listed(better, contests)} fits better: it is not a pure power law", "found"
     elif all(each.ratio > 0 and each.p <= LEVEL for name, each in contests.items() if name != CUT_OFF):
         said, verdict = f" better than a {_listed(contests, contests, but=CUT_OFF)}", "found"

@@ -22,7 +22,7 @@ from kleiber.diagnose.criticality.sample import Sample
 
 Array = NDArray[np.float64]
 PROBES, STEEPEST = 32, 50.0
-LEAST_TAIL = 20  # two or three samples lie near some power law or other
+LEAST_TAIL = 50  # a few samples lie near some power law or other
 NEWTON_STEPS, NUDGE = 12, 1e-4
 
 
@@ -38,7 +38,7 @@ class Start:
 
 
 def find_start(sample: Sample) -> Start:
-    """The start and exponent of the tail, of 20 samples or more, that lies closest to a power law; needs two distinct values."""
+    """The start and exponent of the tail, of 50 samples or more, that lies closest to a power law; needs two distinct values."""
     ends_U = np.cumsum(sample.counts_U[::-1])[::-1]  # samples from each value on
     alpha_C = _exponents(sample, ends_U)
     bound_C = np.where(ends_U[:-1] >= min(LEAST_TAIL, ends_U[0]), _bounds(sample, ends_U, alpha_C), np.inf)
