@@ -183,13 +183,14 @@ def _findings(
     lasting = contest("exponential", durations.beyond(duration.xmin), duration.xmin, duration.alpha)
     wide = durations.values_U[-1] / duration.xmin >= LEAST_SPAN
     heavy = all(each.ratio > 0 and each.p <= 2 * LEVEL for each in (against, lasting))
-    together = difference[0] <= SLACK and difference[1] >= -SLACK and difference[1] - difference[0] <= 2 * WIDEST
+    sure = difference[1] - difference[0] <= 2 * WIDEST
+    together = difference[0] <= SLACK and difference[1] >= -SLACK
     said = (
         f"{sizes.size} avalanches: sizes fall with exponent {size.alpha:.2f}, durations with {duration.alpha:.2f}, mean size "
         f"grows with duration^{gamma:.2f}, where the first two ask for {predicted:.2f} "
         f"(difference {difference[0]:.2f} to {difference[1]:.2f})"
     )
-    if heavy and wide and together:
+    if heavy and wide and sure and together:
         verdict, end = "found", "the three hang together as near a critical point"
     elif not heavy:
         verdict, end = "ok", "sizes or durations fall no slower than an exponential: no sign of a critical point"
@@ -198,6 +199,8 @@ def _findings(
             "cannot tell",
             f"durations span less than a factor of {LEAST_SPAN:.0f} beyond where the law starts",
         )
+    elif not sure:
+        verdict, end = "cannot tell", "too few avalanches to hold the two against each other"
     else:
         verdict, end = "ok", "they do not hang together as near a critical point"
     caveats = [
