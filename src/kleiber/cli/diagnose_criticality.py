@@ -37,7 +37,7 @@ def dfa(
 ) -> int:
     """Does what happens now bear on what happens much later? Detrended fluctuation analysis against surrogate series.
 
-    With it a test for a crossover, one for different exponents of usual and large fluctuations, and the exponent of the spectrum.
+    With it a test for a crossover and the exponent of the spectrum.
     """
     from kleiber.diagnose import criticality
     from kleiber.diagnose.read import read_series
@@ -49,13 +49,12 @@ def dfa(
         if isinstance(found, Finding):
             return show([found], output)
         bend = criticality.crossover(values, order=order, surrogates=surrogates, seed=seed)
-        alike = criticality.self_similarity(values, order=order, surrogates=surrogates, seed=seed)
     if target is not None:
         from kleiber.figures import fluctuation_chart, save
 
         save(fluctuation_chart(found), target)
     bent = bend if isinstance(bend, Finding) else bend.finding
-    return show([found.finding, bent, alike, criticality.spectral_exponent(values)], output)
+    return show([found.finding, bent, criticality.spectral_exponent(values)], output)
 
 
 def show(findings: Sequence[Finding], output: Output) -> int:

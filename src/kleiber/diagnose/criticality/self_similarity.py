@@ -4,6 +4,8 @@ The way the data takes: series (its steps, where it wanders) -> normal scores by
 few large values -> windows' mean squares at every scale -> the exponent h(q) of their mean to the power q / 2 -> h(1/2) -
 h(3), the spread between usual and large fluctuations -> its rank among phase-randomised series. A product of factors over
 scales (a cascade) spreads the exponents; a sum of independent steps does not.
+
+Not among the diagnostics: of 60 series of one exponent it was loud on 9, where 3 are stated. Read it as a hint.
 """
 
 from __future__ import annotations
@@ -13,10 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
 from kleiber.diagnose.criticality import fluctuation, resample
-from kleiber.diagnose.criticality.dfa import FEW, LEVEL, unfit_for_scaling
-from kleiber.diagnose.criticality.noise import fractional_gaussian_noise
+from kleiber.diagnose.criticality.dfa import LEVEL, unfit_for_scaling
 from kleiber.diagnose.criticality.surrogates import phase_randomised
-from kleiber.diagnose.diagnostic import Arrays, Diagnostic
 from kleiber.diagnose.series import cannot_tell, numbers
 from kleiber.finding import Finding
 
@@ -94,28 +94,3 @@ def cascade(levels: int, rng: np.random.Generator, share: float) -> Array:
         left = np.where(rng.random(mass.size) < 0.5, share, 1 - share)
         mass = np.stack([mass * left, mass * (1 - left)], axis=1).ravel()
     return mass * mass.size
-
-
-def null(rng: np.random.Generator) -> Arrays:
-    """Fractional Gaussian noise, squashed: skewed values with one exponent."""
-    return {"series": np.exp(0.5 * fractional_gaussian_noise(1024, 0.7, rng))}
-
-
-def planted(rng: np.random.Generator) -> Arrays:
-    """White noise whose spread is a cascade."""
-    return {"series": rng.normal(size=2048) * cascade(11, rng, share=0.25)}
-
-
-def measure(series: ArrayLike) -> Finding:
-    """The finding, by as few surrogates as a level of 5 % takes."""
-    return self_similarity(series, surrogates=FEW)
-
-
-DIAGNOSTIC = Diagnostic(
-    name=NAME,
-    title="several exponents in one series",
-    measure=measure,
-    null=null,
-    planted=planted,
-    reference=REFERENCE,
-)
