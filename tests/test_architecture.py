@@ -19,7 +19,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = [str(path.relative_to(PACKAGE)) for path in FILES]
 
 FLOORS = {
-    **dict.fromkeys(("errors", "quantity", "finding", "verbs"), 0),
+    **dict.fromkeys(("errors", "quantity", "finding", "verbs", "compiled"), 0),
     **dict.fromkeys(("runs", "laws", "cost"), 1),
     "fit": 2,
     **dict.fromkeys(("plan", "lab", "experts", "diagnose"), 3),

@@ -12,12 +12,14 @@ from kleiber.figures.heldout import allocation_by_cut, heldout_errors
 from kleiber.figures.plane import contours
 from kleiber.figures.residuals import residuals
 from kleiber.figures.rules import rules_against_runs
+from kleiber.figures.scaling import fluctuation_chart, tail_chart
 from kleiber.figures.slices import loss_at_equal_compute
 from kleiber.figures.timeline import pipeline_timeline
 
 __all__ = [
     "allocation_by_cut",
     "contours",
+    "fluctuation_chart",
     "forecast_curve",
     "frontier_chart",
     "heldout_errors",
@@ -29,4 +31,5 @@ __all__ = [
     "residuals",
     "rules_against_runs",
     "save",
+    "tail_chart",
 ]

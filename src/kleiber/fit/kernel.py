@@ -1,38 +1,28 @@
 """The same engine compiled for one law, where a C compiler is at hand: several times faster on one core, same optima.
 
 The way the data takes: law in search coordinates -> common subexpressions -> a C function that sums value, gradient and
-Hessian in one vectorised sweep over the runs -> `kernel.c` around it -> `cc` -> a shared library in the user's cache folder,
-named by the hash of its text, flags and processor, and loaded through ctypes.
+Hessian in one vectorised sweep over the runs -> `kernel.c` around it -> a library (`kleiber.compiled`).
 
 The one idea: nothing is lost without it. NumPy does the same steps; the kernel only spares the intermediate arrays. It is
 used for large batches alone, so that whether a small fit uses it never depends on what happens to be cached.
-`KLEIBER_KERNEL=0` switches it off.
 """
 
 from __future__ import annotations
 
 import ctypes
-import functools
-import hashlib
-import os
-import platform
-import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kleiber import compiled
+from kleiber.compiled import pointer
 from kleiber.laws.evaluate import SearchForm
 
 Array = NDArray[np.float64]
 
 SMALLEST_BATCH = 100_000  # batch x runs below which compiling, or even loading, costs more than it saves
-COMPILE = ("-O3", "-march=native", "-ffast-math", "-fopenmp-simd", "-fPIC", "-w", "-c")
-# Linked without -ffast-math: with it, older compilers add start-up code that flushes subnormals to zero in the whole process.
-LINK = ("-shared",)
 NO_LIMIT = 1e300  # -ffast-math knows no infinity
 
 
@@ -61,9 +51,6 @@ def minimise(
     scratch = np.empty((times.shape[0] + 2) * runs)
     lower, upper = (np.ascontiguousarray(side, dtype=np.float64) for side in box)
 
-    def pointer(array: Any) -> ctypes.c_void_p:
-        return ctypes.c_void_p(array.ctypes.data)
-
     library.minimise(
         ctypes.c_long(batch), ctypes.c_long(runs), pointer(times), pointer(target), pointer(weights),
         ctypes.c_int(weights_BR is not None), pointer(lower), pointer(upper), ctypes.c_double(min(delta, NO_LIMIT)),
@@ -75,55 +62,12 @@ def minimise(
 
 def load(form: SearchForm, on_log: bool) -> Any:
     """The compiled library for this law, or None without a compiler (or with KLEIBER_KERNEL=0)."""
-    if os.environ.get("KLEIBER_KERNEL", "1") == "0":
-        return None
-    compiler = shutil.which(os.environ.get("CC", "cc"))
-    return None if compiler is None else _load(source(form, on_log), compiler)
-
-
-@functools.lru_cache(maxsize=64)
-def _load(text: str, compiler: str) -> Any:
-    name = hashlib.sha256("\0".join([text, compiler, *COMPILE, *LINK, _processor()]).encode()).hexdigest()[:24]
-    try:
-        folder = cache_folder()
-        library = folder / f"{name}.so"
-        if not library.exists():
-            _compile(text, compiler, library)
-        loaded = ctypes.CDLL(str(library))
-        loaded.minimise.restype = None
-        return loaded
-    except (OSError, subprocess.SubprocessError):
-        return None  # no room, no permission, a compiler that knows other flags: NumPy does the work
-
-
-def cache_folder() -> Path:
-    """Where compiled kernels are kept: the user's cache folder, readable by the user alone."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(root) / "kleiber" / "kernels"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
-
-
-def _compile(text: str, compiler: str, library: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=library.parent) as scratch:
-        code, compiled, built = (Path(scratch) / f"kernel.{end}" for end in ("c", "o", "so"))
-        code.write_text(text, encoding="utf-8")
-        for command in (
-            [compiler, *COMPILE, "-o", str(compiled), str(code)],
-            [compiler, *LINK, "-o", str(built), str(compiled), "-lm"],
-        ):
-            subprocess.run(command, check=True, capture_output=True, timeout=120)
-        built.replace(library)
-
-
-@functools.lru_cache(maxsize=1)
-def _processor() -> str:
-    """What -march=native depends on; a cache folder may be shared by unlike machines."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line for line in lines if line.startswith(("flags", "Features")))
-    except (OSError, StopIteration):
-        return platform.machine() + platform.processor()
+    if not compiled.wanted():
+        return None  # the text itself takes a while to derive
+    library = compiled.load(source(form, on_log))
+    if library is not None:
+        library.minimise.restype = None
+    return library
 
 
 def source(form: SearchForm, on_log: bool) -> str:
