@@ -103,7 +103,7 @@ def gap_map(runs: ReferenceRuns, features: Sequence[str] = ()) -> GapMap:
         features=tuple(features),
         weights=inverse @ design_RF.T @ runs.gap_R,
         errors_R=errors_R,
-        inverse=inverse,
+        inverse=np.asarray(inverse, dtype=np.float64),
         reach=float(np.einsum("rf,fg,rg->r", design_RF, inverse, design_RF).max()),
     )
 
@@ -111,8 +111,8 @@ def gap_map(runs: ReferenceRuns, features: Sequence[str] = ()) -> GapMap:
 def chance(runs: ReferenceRuns, features: Sequence[str], *, times: int = PERMUTATIONS, seed: int = 0) -> float:
     """How often gaps dealt anew within each family are foretold as well as the true ones: a p-value, 1 / (times + 1) at least.
 
-    Exact where features say nothing about the gap of a run beyond its family, whatever the families' own means: a relation between
-    a handful of families comes about by chance.
+    Exact where features say nothing about the gap of a run beyond its family, whatever the families' own means: a relation
+    between a handful of families comes about by chance.
     """
     residual_RR = _left_out(runs, _design(runs, features))
     rng = np.random.default_rng(seed)

@@ -78,7 +78,10 @@ def functional_graph(activations_NU: ArrayLike, *, units: int | None = None, see
         chosen = np.sort(np.random.default_rng(seed).choice(live, size=units, replace=False))
     if chosen.size > MOST_UNITS:
         raise InputError(
-            "too many units for one graph", found=chosen.size, expected=f"at most {MOST_UNITS}", remedy="sample them: --units 500"
+            "too many units for one graph",
+            found=chosen.size,
+            expected=f"at most {MOST_UNITS}",
+            remedy="sample them: --units 500",
         )
     dead = tuple(int(unit) for unit in np.flatnonzero(~changes_U))
     distance_UU = _distance(activations[:, chosen])
@@ -95,9 +98,9 @@ def matrix(values: ArrayLike, *, what: str = "the activations", columns: str = "
         row, column = bad[0]
         more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
         raise InputError(
-            f"{what} hold what is not a finite number",
+            f"not all of {what} are finite numbers",
             found=f"{array[row, column]} at row {row + 1}, column {column + 1}{more}",
-            remedy="a network that gives such values is broken: look for the layer, or leave the input out",
+            remedy="a network that gives such numbers is broken: look for where they begin, or leave the row out",
         )
     return array
 

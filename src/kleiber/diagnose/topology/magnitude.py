@@ -57,4 +57,6 @@ def magnitude(distance_NN: NDArray[np.float64], *, scale: float = 1.0) -> Magnit
 
 
 def _refusal(scale: float) -> Refusal:
-    return Refusal(f"at the scale {scale:.3g} the points are too near for weights to be solved for", remedy="a larger scale")
+    return Refusal(
+        f"at the scale {scale:.3g} the points are too near for weights to be solved for", remedy="a larger scale"
+    )

@@ -52,7 +52,7 @@ def loops(
     """
     if field not in FIELDS:
         raise InputError("the coefficient field is Z/p", found=field, expected=f"p one of {FIELDS}")
-    if not 0 < cutoff:
+    if not cutoff > 0:
         raise InputError("the cut-off is a distance above 0", found=cutoff)
     require_gudhi()
     symmetric_UU = np.maximum(distance_UU, distance_UU.T)
@@ -77,7 +77,9 @@ def require_gudhi() -> None:
         )
 
 
-def _in_a_process(distance_UU: NDArray[np.float64], *, cutoff: float, field: int, seconds: float) -> NDArray[np.float64]:
+def _in_a_process(
+    distance_UU: NDArray[np.float64], *, cutoff: float, field: int, seconds: float
+) -> NDArray[np.float64]:
     sent = io.BytesIO()
     np.save(sent, distance_UU, allow_pickle=False)
     # -P: the folder of the script is not searched for modules.

@@ -51,7 +51,9 @@ def within_cells(
     other_P = np.sign(dealt_PR[:, left] - dealt_PR[:, right])
     scale = np.sqrt(np.abs(one).sum() * np.abs(other_P[0]).sum())
     if scale == 0:
-        raise Refusal("no two runs of one cell differ in measure and gap", remedy="more runs per learning rate and batch")
+        raise Refusal(
+            "no two runs of one cell differ in measure and gap", remedy="more runs per learning rate and batch"
+        )
     tau_P = other_P @ one / scale
     chance = float((np.abs(tau_P) >= abs(tau_P[0]) - 1e-12).mean())
     return WithinCells(tau=float(tau_P[0]), chance=chance, pairs=int(np.count_nonzero(one * other_P[0])))

@@ -10,8 +10,10 @@ field is 11. The fork is called here directly, with the field stated.
 from __future__ import annotations
 
 import argparse
+import importlib
 import io
 import sys
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +24,7 @@ EXHAUSTED = 3
 
 def bars(distance_UU: NDArray[np.float64], *, cutoff: float, field: int) -> NDArray[np.float64]:
     """Births and deaths of dimension 1, `(bars, 2)`; a bar that is alive at the cut-off dies at infinity."""
-    from gudhi import _ripser_ext as ripser
+    ripser: Any = importlib.import_module("gudhi._ripser_ext")
 
     # Beyond this radius every complex is a cone over one point, and nothing happens any more.
     radius = float(distance_UU.max(axis=1).min())

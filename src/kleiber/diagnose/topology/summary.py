@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from kleiber.diagnose.topology.graph import FunctionalGraph, functional_graph
@@ -25,9 +24,9 @@ FEATURES = ("life", "midlife", "mean_edge", "edge_spread")
 class Topology:
     """What the topology of a functional graph is summed up in.
 
-    `mean_edge`, `edge_spread`: mean and standard deviation of the tree's edges (lives of dimension 0). `life`, `midlife`: means of
-    `d - b` and `(b + d) / 2` over the loops that live longer than 0.02; None where there is none, or where loops were not asked
-    for (`cutoff` None). `alive` of the `bars` were alive at the cut-off and count as dying there.
+    `mean_edge`, `edge_spread`: mean and standard deviation of the tree's edges (lives of dimension 0). `life`, `midlife`: means
+    of `d - b` and `(b + d) / 2` over the loops that live longer than 0.02; None where there is none, or where loops were not
+    asked for (`cutoff` None). `alive` of the `bars` were alive at the cut-off and count as dying there.
     """
 
     mean_edge: float
@@ -45,7 +44,12 @@ class Topology:
 
     def feature(self, name: str) -> float | None:
         """One of `FEATURES`."""
-        return {"life": self.life, "midlife": self.midlife, "mean_edge": self.mean_edge, "edge_spread": self.edge_spread}[name]
+        return {
+            "life": self.life,
+            "midlife": self.midlife,
+            "mean_edge": self.mean_edge,
+            "edge_spread": self.edge_spread,
+        }[name]
 
 
 def topology(

@@ -1,11 +1,11 @@
 """The path of the weights through training: how rough it is, how long its tree, how many points it is worth.
 
-The way the data takes: iterates (steps x weights) -> distances -> dimension from the tree lengths of growing subsets (Birdal et al.
-2021), sum of powers of the tree's edges and positive magnitude (Andreeva et al. 2024) -> each beside the same of random walks with
-the run's own step lengths (`walks`).
+The way the data takes: iterates (steps x weights) -> distances -> dimension from the tree lengths of growing subsets (Birdal et
+al. 2021), sum of powers of the tree's edges and positive magnitude (Andreeva et al. 2024) -> each beside the same of random
+walks with the run's own step lengths (`walks`).
 
-One idea: lives of dimension 0 are edges of a minimum spanning tree, so that no library of topology is needed, and all subsets of one
-size of many paths are done side by side.
+One idea: lives of dimension 0 are edges of a minimum spanning tree, so that no library of topology is needed, and all subsets
+of one size of many paths are done side by side.
 
 Shapes: B paths, T iterates, P weights, S sizes.
 """
@@ -49,8 +49,9 @@ def distances(points_TP: NDArray[np.float64]) -> NDArray[np.float64]:
 def dimension(distance_TT: NDArray[np.float64], *, alpha: float = 1.0, seed: int = 0) -> Dimension:
     """Persistent-homology dimension of a finite set of points, from the growth of its tree with the size of a random subset.
 
-    E(n) = sum of edge^alpha over the tree of n points grows as n^m, and the dimension is alpha / (1 - m). For uniform points in a
-    cube it is near the cube's dimension, and low above 3 (table in the docs). Raises `Refusal` below 40 points or where all are equal.
+    E(n) = sum of edge^alpha over the tree of n points grows as n^m, and the dimension is alpha / (1 - m). For uniform points in
+    a cube it is near the cube's dimension, and low above 3 (table in the docs). Raises `Refusal` below 40 points or where all
+    are equal.
 
     >>> line = np.sort(np.random.default_rng(0).random(1000))[:, None]
     >>> round(dimension(distances(line)).dimension, 1)

@@ -1,8 +1,8 @@
 """What a training trajectory is held against: random walks that take steps as long as the run's, each in a random direction.
 
-One idea: a random walk in many dimensions has a persistent-homology dimension of about 2 by itself, and a tree as long as its steps
-make it, so that such a number says something about a run only where walks of the same steps do not give it. How a run ranks among
-39 of them is an exact test: an extreme rank comes about once in twenty.
+One idea: a random walk in many dimensions has a persistent-homology dimension of about 2 by itself, and a tree as long as its
+steps make it, so that such a number says something about a run only where walks of the same steps do not give it. How a run
+ranks among 39 of them is an exact test: an extreme rank comes about once in twenty.
 
 Shapes: T iterates, P weights, B walks.
 """
@@ -16,13 +16,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kleiber.diagnose.series import cannot_tell
-from kleiber.diagnose.topology import magnitude as magnitudes
-from kleiber.diagnose.topology import trajectory as paths
 from kleiber.diagnose.topology.graph import matrix
+from kleiber.diagnose.topology.magnitude import REFERENCE as MAGNITUDE
+from kleiber.diagnose.topology.magnitude import magnitude
+from kleiber.diagnose.topology.refusal import refused
+from kleiber.diagnose.topology.trajectory import LEAST_ITERATES, distances, lifetime_sum, slopes
+from kleiber.diagnose.topology.trajectory import REFERENCE as DIMENSION
 from kleiber.errors import InputError, Refusal
 from kleiber.finding import Finding
 
 WALKS = 39
+SPREAD = ("more spread out", "more folded")
 AT_ONCE_BYTES = 2**26
 Measure = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -48,32 +52,35 @@ def trajectory_dimension(trajectory_TP: ArrayLike, *, alpha: float = 1.0, seed: 
     """
 
     def ask(trajectory: NDArray[np.float64]) -> Finding:
-        ranked = against_walks(trajectory, lambda path: paths.slopes(path, alpha=alpha, seed=seed), seed=seed)
+        ranked = against_walks(trajectory, lambda path: slopes(path, alpha=alpha, seed=seed), seed=seed)
         if ranked.value >= 1:
             return cannot_tell(
                 "trajectory_dimension",
                 f"The tree grows as n^{ranked.value:.2f} with n iterates; from a power of 1 on there is no dimension.",
                 remedy="more iterates, evenly spaced",
-                reference=paths.REFERENCE,
+                reference=DIMENSION,
             )
         low, high = (alpha / (1 - min(end, 1 - 1e-9)) for end in ranked.interval)
         own = alpha / (1 - ranked.value)
-        words = f"The path of {len(trajectory)} iterates has dimension {own:.2f}; {WALKS} random walks of its own steps have {low:.2f} to {high:.2f}"
-        return _finding("trajectory_dimension", ranked, own, (low, high), words, ("rougher", "smoother"), paths.REFERENCE)
+        words = f"The path of {len(trajectory)} iterates has dimension {own:.2f}", f"have {low:.2f} to {high:.2f}"
+        return _finding("trajectory_dimension", ranked, own, (low, high), words, ("rougher", "smoother"), DIMENSION)
 
-    return _asked("trajectory_dimension", trajectory_TP, ask, paths.REFERENCE)
+    return _asked("trajectory_dimension", trajectory_TP, ask, DIMENSION)
 
 
 def trajectory_lifetimes(trajectory_TP: ArrayLike, *, alpha: float = 1.0, seed: int = 0) -> Finding:
     """Is the tree of the iterates, E_alpha, longer or shorter than that of a random walk of the run's own steps?"""
 
     def ask(trajectory: NDArray[np.float64]) -> Finding:
-        ranked = against_walks(trajectory, lambda path: paths.lifetime_sum(path, alpha=alpha), seed=seed)
+        ranked = against_walks(trajectory, lambda path: lifetime_sum(path, alpha=alpha), seed=seed)
         low, high = ranked.interval
-        words = f"The lifetimes of {len(trajectory)} iterates add up to {ranked.value:.4g} (alpha {alpha:g}); {WALKS} random walks of its own steps give {low:.4g} to {high:.4g}"
-        return _finding("trajectory_lifetimes", ranked, ranked.value, (low, high), words, ("more spread out", "more folded"), magnitudes.REFERENCE)  # fmt: skip
+        words = (
+            f"The lifetimes of {len(trajectory)} iterates add up to {ranked.value:.4g} (alpha {alpha:g})",
+            f"give {low:.4g} to {high:.4g}",
+        )
+        return _finding("trajectory_lifetimes", ranked, ranked.value, (low, high), words, SPREAD, MAGNITUDE)
 
-    return _asked("trajectory_lifetimes", trajectory_TP, ask, magnitudes.REFERENCE)
+    return _asked("trajectory_lifetimes", trajectory_TP, ask, MAGNITUDE)
 
 
 def trajectory_magnitude(trajectory_TP: ArrayLike, *, scale: float | None = None, seed: int = 0) -> Finding:
@@ -90,10 +97,13 @@ def trajectory_magnitude(trajectory_TP: ArrayLike, *, scale: float | None = None
         ranked = against_walks(trajectory, positive, seed=seed)
         low, high = ranked.interval
         at = f" at scale {scale:.3g}" if scale is not None else ""
-        words = f"The {len(trajectory)} iterates are worth {ranked.value:.4g} points (positive magnitude{at}); {WALKS} random walks of its own steps {low:.4g} to {high:.4g}"
-        return _finding("trajectory_magnitude", ranked, ranked.value, (low, high), words, ("more spread out", "more folded"), magnitudes.REFERENCE)  # fmt: skip
+        words = (
+            f"The {len(trajectory)} iterates are worth {ranked.value:.4g} points (positive magnitude{at})",
+            f"{low:.4g} to {high:.4g}",
+        )
+        return _finding("trajectory_magnitude", ranked, ranked.value, (low, high), words, SPREAD, MAGNITUDE)
 
-    return _asked("trajectory_magnitude", trajectory_TP, ask, magnitudes.REFERENCE)
+    return _asked("trajectory_magnitude", trajectory_TP, ask, MAGNITUDE)
 
 
 def _positive(path_TT: NDArray[np.float64], scale: float | None) -> float:
@@ -102,13 +112,13 @@ def _positive(path_TT: NDArray[np.float64], scale: float | None) -> float:
         if middle == 0:
             raise Refusal("more than half of the iterates are the same", remedy="iterates that moved, or a scale")
         scale = 1 / middle
-    return magnitudes.magnitude(path_TT, scale=scale).positive
+    return magnitude(path_TT, scale=scale).positive
 
 
 def against_walks(trajectory_TP: NDArray[np.float64], measure: Measure, *, seed: int = 0) -> Ranked:
     """A measure of distances `(B, T, T) -> (B,)` of the run and of its walks."""
-    own = float(measure(paths.distances(trajectory_TP)[None])[0])
-    walks_B = np.concatenate([measure(paths.distances(some)) for some in _walks(trajectory_TP, seed)])
+    own = float(measure(distances(trajectory_TP)[None])[0])
+    walks_B = np.concatenate([measure(distances(some)) for some in _walks(trajectory_TP, seed)])
     as_low, as_high = int((walks_B <= own).sum()), int((walks_B >= own).sum())
     chance = min(1.0, 2 * (1 + min(as_low, as_high)) / (1 + len(walks_B)))
     return Ranked(value=own, walks_B=walks_B, chance=chance)
@@ -129,8 +139,9 @@ def _walks(trajectory_TP: NDArray[np.float64], seed: int) -> Iterator[NDArray[np
 def _directions(rng: np.random.Generator, count: int, steps: int, weights: int) -> NDArray[np.float64]:
     """Normal vectors of as many weights, `(count, steps, width)`: turned, where they are more than the steps, into as few axes.
 
-    That is Bartlett's decomposition (1933): the first `steps` axes can be laid through the vectors one after the other, and what is
-    left of the k-th beyond them has the length of a normal vector in `weights - k` dimensions. All distances keep their law.
+    That is Bartlett's decomposition (1933): the first `steps` axes can be laid through the vectors one after the other, and
+    what is left of the k-th beyond them has the length of a normal vector in `weights - k` dimensions. All distances keep their
+    law.
     """
     if weights <= steps:
         return rng.normal(size=(count, steps, weights))
@@ -146,13 +157,15 @@ def _asked(name: str, trajectory_TP: ArrayLike, ask: Callable[[NDArray[np.float6
     if not np.isfinite(scale * scale * trajectory.size):
         raise InputError("the weights are too large to be squared", found=f"up to {scale:.3g}")
     try:
-        if len(trajectory) < paths.LEAST_ITERATES:
-            raise Refusal(f"{len(trajectory)} iterates are too few", remedy=f"at least {paths.LEAST_ITERATES} iterates, in order")
+        if len(trajectory) < LEAST_ITERATES:
+            raise Refusal(
+                f"{len(trajectory)} iterates are too few", remedy=f"at least {LEAST_ITERATES} iterates, in order"
+            )
         if not np.abs(np.diff(trajectory, axis=0)).max() > 1e-12 * scale:
             raise Refusal("the iterates are all the same", remedy="iterates that moved: was the learning rate 0?")
         return ask(trajectory)
     except Refusal as refusal:
-        return cannot_tell(name, f"{refusal.message}.".replace("..", "."), remedy=refusal.remedy, reference=source)
+        return refused(name, refusal, reference=source)
 
 
 def _finding(
@@ -160,17 +173,19 @@ def _finding(
     ranked: Ranked,
     value: float,
     interval: tuple[float, float],
-    words: str,
+    words: tuple[str, str],
     more_less: tuple[str, str],
     source: str,
 ) -> Finding:
     loud = ranked.chance <= 0.05
     higher = ranked.value > ranked.interval[1]
-    ends = f", which makes it {more_less[0] if higher else more_less[1]} than any of them." if loud else ", so the path may be one of them."
+    more, less = more_less
+    ends = f"which makes it {more if higher else less} than any of them" if loud else "so it may be one of them"
+    own, others = words
     return Finding(
         name=name,
         verdict="found" if loud else "ok",
-        evidence=words + ends,
+        evidence=f"{own}; {WALKS} random walks of its own steps {others}, {ends}.",
         value=value,
         interval=interval,
         caveats=(
