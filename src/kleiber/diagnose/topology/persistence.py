@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -89,8 +90,10 @@ def _in_a_process(
         done = subprocess.run(command, input=sent.getvalue(), capture_output=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
         raise _refusal(f"more than {seconds:g} s", len(distance_UU), cutoff) from None
-    if done.returncode == rips.EXHAUSTED:
+    if done.returncode in (rips.EXHAUSTED, -signal.SIGKILL):  # the system ends what takes more memory than there is
         raise _refusal(f"more than {MEMORY_BYTES // 2**30} GiB", len(distance_UU), cutoff)
+    if done.returncode == rips.OTHER_GUDHI:
+        raise InputError("this gudhi has no fork of Ripser", remedy="pip install --upgrade 'kleiber[diagnose]'")
     assert done.returncode == 0, done.stderr.decode(errors="replace")
     return np.load(io.BytesIO(done.stdout), allow_pickle=False)
 

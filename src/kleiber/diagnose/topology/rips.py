@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-EXHAUSTED = 3
-"""The exit code of a process that the memory did not suffice for."""
+EXHAUSTED, OTHER_GUDHI = 3, 4
+"""Exit codes: the memory did not suffice; gudhi is there, but without the fork of Ripser that is asked for here."""
 
 
 def bars(distance_UU: NDArray[np.float64], *, cutoff: float, field: int) -> NDArray[np.float64]:
@@ -58,6 +58,8 @@ def main() -> int:
         found = bars(distance_UU, cutoff=asked.cutoff, field=asked.field)
     except MemoryError:
         return EXHAUSTED
+    except ImportError:
+        return OTHER_GUDHI
     answer = io.BytesIO()
     np.save(answer, found, allow_pickle=False)
     sys.stdout.buffer.write(answer.getvalue())

@@ -25,7 +25,7 @@ from kleiber.diagnose.topology.trajectory import REFERENCE as DIMENSION
 from kleiber.errors import InputError, Refusal
 from kleiber.finding import Finding
 
-WALKS = 39
+WALKS, LARGEST = 39, 1e150
 SPREAD = ("more spread out", "more folded")
 AT_ONCE_BYTES = 2**26
 Measure = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -154,7 +154,7 @@ def _directions(rng: np.random.Generator, count: int, steps: int, weights: int) 
 def _asked(name: str, trajectory_TP: ArrayLike, ask: Callable[[NDArray[np.float64]], Finding], source: str) -> Finding:
     trajectory = matrix(trajectory_TP, what="the trajectory", columns="weights")
     scale = np.abs(trajectory).max()
-    if not np.isfinite(scale * scale * trajectory.size):
+    if scale > LARGEST / np.sqrt(trajectory.size):
         raise InputError("the weights are too large to be squared", found=f"up to {scale:.3g}")
     try:
         if len(trajectory) < LEAST_ITERATES:
