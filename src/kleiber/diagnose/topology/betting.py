@@ -12,6 +12,8 @@ Shapes: T checkpoints, G powers of the mixture.
 
 from __future__ import annotations
 
+import bisect
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -60,15 +62,16 @@ def capital_of_growth(estimates_T: ArrayLike, *, seed: int = 0) -> NDArray[np.fl
     (True, False)
     """
     values_T = numbers(estimates_T, what="the estimates")
-    log_G = np.zeros(len(POWERS_G))
     shares_T = np.random.default_rng([seed, 2]).random(len(values_T))
-    found = np.empty(len(values_T))
-    for place, value in enumerate(values_T):
-        past = values_T[: place + 1]
-        rank = (np.count_nonzero(past > value) + shares_T[place] * np.count_nonzero(past == value)) / len(past)
-        log_G += np.log(POWERS_G) + (POWERS_G - 1) * np.log(max(rank, 1e-12))
-        found[place] = np.exp(np.logaddexp.reduce(log_G) - np.log(len(log_G)))
-    return found
+    past: list[float] = []
+    rank_T = np.empty(len(values_T))
+    for place, value in enumerate(values_T.tolist()):
+        bisect.insort(past, value)
+        not_above, below = bisect.bisect_right(past, value), bisect.bisect_left(past, value)
+        rank_T[place] = (len(past) - not_above + shares_T[place] * (not_above - below)) / len(past)
+    log_T = np.log(np.maximum(rank_T, 1e-12))
+    log_TG = np.cumsum(np.log(POWERS_G) + (POWERS_G - 1) * log_T[:, None], axis=0)
+    return np.exp(np.logaddexp.reduce(log_TG, axis=1) - np.log(len(POWERS_G)))
 
 
 def highest_excluded(estimates_T: ArrayLike, *, level: float = 0.05) -> float:
