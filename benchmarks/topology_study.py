@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import torch
 
 RUNS = Path(__file__).resolve().parents[1] / "examples" / "topology" / "runs.csv"
-ITERATES, UNITS, ROWS = 200, 128, 400
+ITERATES, UNITS, ROWS, SECONDS = 200, 128, 400, 90.0
 MLPS = {"mlp-32": (32, 32), "mlp-128": (128, 128), "mlp-64x3": (64, 64, 64)}
 DECODERS = {"text-16": 16, "text-32": 32}
 NOISES, RATES, BATCHES = (0.0, 0.25, 0.5, 1.0), (0.01, 0.05), (20, 80)
@@ -111,9 +111,13 @@ def measured(cell: Cell) -> dict[str, Any]:
     from kleiber.diagnose.topology.magnitude import magnitude
     from kleiber.diagnose.topology.summary import topology
     from kleiber.diagnose.topology.trajectory import dimension, distances, lifetime_sum
+    from kleiber.errors import Refusal
 
     run = _digits(cell) if cell.family in MLPS else _text(cell)
-    found = topology(run.activations_NU, units=UNITS, seed=cell.seed)
+    try:
+        found = topology(run.activations_NU, units=UNITS, seconds=SECONDS, seed=cell.seed)
+    except Refusal:  # the loops took too long: the tree alone
+        found = topology(run.activations_NU, units=UNITS, loops_too=False, seed=cell.seed)
     between = distances(run.trajectory_TP)
     path = dimension(between, seed=cell.seed)
     scale = float(np.sqrt(cell.train))

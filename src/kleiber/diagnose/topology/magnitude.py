@@ -8,7 +8,9 @@ Shapes: N points.
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +55,7 @@ def magnitude(distance_NN: NDArray[np.float64], *, scale: float = 1.0) -> Magnit
 
 def _weights(similarity_NN: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
     """The solution of Z w = 1, where rounding leaves anything of it: an estimate of the condition comes with the factors."""
-    from scipy.linalg import lapack
+    lapack: Any = importlib.import_module("scipy.linalg.lapack")
 
     factors, pivots, failed = lapack.dgetrf(similarity_NN)
     reciprocal, _ = lapack.dgecon(factors, np.abs(similarity_NN).sum(axis=0).max())
