@@ -118,6 +118,7 @@ def test_a_refused_look_is_lost_and_counted() -> None:
     monitor(0, lambda: np.zeros((2, 2)))
     assert (monitor.refused, monitor.estimates) == (1, [])
     assert monitor.finding().verdict == "cannot tell"
+    assert "1 of 1 looks were refused" in monitor.finding().caveats[-1]
 
 
 @pytest.mark.parametrize("values", [[0.1] * 7, []])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -134,8 +135,16 @@ class Monitor:
     def finding(self) -> Finding:
         """What the looks so far say."""
         if self._tolerated is None:
-            return gap_growth(self.estimates, level=self._level)
-        return gap_above(self.estimates, tolerated=self._tolerated, level=self._level)
+            found = gap_growth(self.estimates, level=self._level)
+        else:
+            found = gap_above(self.estimates, tolerated=self._tolerated, level=self._level)
+        if not self.refused:
+            return found
+        # A run that leaves the reference runs behind is refused an estimate just where an alarm would be due.
+        lost = (
+            f"{self.refused} of {self.refused + len(self.estimates)} looks were refused an estimate and are not in this"
+        )
+        return replace(found, caveats=(*found.caveats, lost))
 
     def _capital(self) -> NDArray[np.float64]:
         return (
