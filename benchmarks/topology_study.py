@@ -1,4 +1,4 @@
-"""Does topology foretell the gap between test and train error better than what is free? 76 small networks, and the answer.
+"""Does topology foretell the gap between test and train error better than what is free? 68 small networks, and the answer.
 
 Networks: MLPs of three shapes on 400 images of digits (scikit-learn's `load_digits`), tested on the other 1,397, and decoders of
 the lab of two widths on text (the State of the Union addresses), tested on held-out speeches. Labels are noise in a share of
@@ -64,10 +64,8 @@ def cells() -> list[Cell]:
         for seed, (family, rate, batch) in enumerate(itertools.product(MLPS, RATES, BATCHES))
     ]
     text = [
-        Cell(family=family, noise=noise, bias=False, rate=rate, batch=16, train=train, seed=200 + seed)
-        for seed, (family, noise, train, rate) in enumerate(
-            itertools.product(DECODERS, (0.0, 0.5), (4_000, 40_000), (0.003, 0.01))
-        )
+        Cell(family=family, noise=noise, bias=False, rate=0.01, batch=16, train=train, seed=201 + 2 * seed)
+        for seed, (family, noise, train) in enumerate(itertools.product(DECODERS, (0.0, 0.5), (4_000, 40_000)))
     ]
     return grid + biased + text
 
@@ -298,9 +296,8 @@ def say() -> None:
         print(f"## {kind}: {len(chosen)} networks, gap {100 * gaps.min():.1f} to {100 * gaps.max():.1f} points\n")
         if kind != "both":
             _say_ranks(chosen)
-        for left_out in (
-            ("family", "label_noise") if kind == "digits" else ("train",) if kind == "text" else ("family",)
-        ):
+        # Too few runs of text to fit a map on: their ranks alone, and how far a map of digits carries.
+        for left_out in {"digits": ("family", "label_noise"), "text": (), "both": ("family",)}[kind]:
             _say_errors(chosen, left_out)
 
 
