@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -140,7 +141,8 @@ def _welch(held_H: NDArray[np.float64], train_D: NDArray[np.float64], share: flo
 
     if np.ptp(held_H) == 0 and np.ptp(train_D) == 0:
         return float(held_H.mean() >= share * train_D.mean())
-    return float(ttest_ind(held_H, share * train_D, equal_var=False, alternative="less")[1])
+    test: Any = ttest_ind(held_H, share * train_D, equal_var=False, alternative="less")
+    return float(test.pvalue)
 
 
 def _fieller(train_D: NDArray[np.float64], held_H: NDArray[np.float64]) -> tuple[float, float]:

@@ -17,6 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
 from kleiber.diagnose.diagnostic import Diagnostic
+from kleiber.diagnose.memorisation.evidence import more_often
 from kleiber.diagnose.series import cannot_tell
 from kleiber.errors import InputError
 from kleiber.finding import Finding
@@ -67,16 +68,16 @@ def overlap(
 def _finding(
     hit_D: NDArray[np.bool_], control_D: NDArray[np.bool_], covered_D: NDArray[np.float64], n: int
 ) -> Finding:  # fmt: skip
-    from scipy.stats import binomtest, fisher_exact
+    from scipy.stats import binomtest
 
     if hit_D.size == 0:
         return cannot_tell(NAME, f"No test document has {n} tokens.", remedy="a smaller n", reference=REFERENCE)
     hits, loud, beside = int(hit_D.sum()), bool(hit_D.any()), ""
     if control_D.size:
-        counts = [[hits, hit_D.size - hits], [int(control_D.sum()), int((~control_D).sum())]]
-        p_value = float(fisher_exact(counts, alternative="greater")[1])
+        controls = int(control_D.sum())
+        p_value = more_often(hits, hit_D.size, controls, control_D.size)
         loud = p_value <= 0.05
-        beside = f", beside {counts[1][0]} of {control_D.size} that cannot have been (p = {p_value:.2g})"
+        beside = f", beside {controls} of {control_D.size} that cannot have been (p = {p_value:.2g})"
     found = binomtest(hits, hit_D.size).proportion_ci()
     half = int((covered_D > 0.5).sum())
     return Finding(
@@ -170,13 +171,13 @@ def _texts(random: np.random.Generator, count: int) -> list[NDArray[np.int64]]:
 
 
 def _null(random: np.random.Generator) -> dict[str, list[NDArray[np.int64]]]:
-    return {"train": _texts(random, 100), "test": _texts(random, 40)}
+    return {"train": _texts(random, 60), "test": _texts(random, 20)}
 
 
 def _planted(random: np.random.Generator) -> dict[str, list[NDArray[np.int64]]]:
     """Twenty tokens of one test document stand in training."""
     arrays = _null(random)
-    arrays["test"][7] = np.concatenate([arrays["test"][7][:40], arrays["train"][50][10:30]])
+    arrays["test"][7] = np.concatenate([arrays["test"][7][:40], arrays["train"][30][10:30]])
     return arrays
 
 

@@ -71,6 +71,17 @@ def logs(values: ArrayLike, *, what: str) -> NDArray[np.float64]:
     return np.minimum(series, 0.0)
 
 
+def more_often(hits: int, of: int, other_hits: int, other_of: int) -> float:
+    """Fisher's exact test, one-sided: P of so many of all the hits falling on the first side where both are alike.
+
+    >>> round(more_often(3, 4, 1, 4), 4)
+    0.2429
+    """
+    from scipy.stats import hypergeom
+
+    return float(min(1.0, hypergeom.sf(hits - 1, of + other_of, hits + other_hits, of)))
+
+
 def shown(p_value: float) -> str:
     """A p-value as a sentence gives it.
 

@@ -23,7 +23,7 @@ from kleiber.finding import Finding
 NAME = "canary_exposure"
 REFERENCE = "Carlini et al. 2019, The Secret Sharer, arXiv:1802.08232"
 NULL_MEAN_BITS = math.log2(math.e)
-DRAWS = 9999
+DRAWS = 1999
 
 
 def exposures(canary_loss_C: ArrayLike, reference_loss_R: ArrayLike) -> NDArray[np.float64]:

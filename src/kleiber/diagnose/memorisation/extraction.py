@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kleiber.diagnose.diagnostic import Diagnostic
-from kleiber.diagnose.memorisation.evidence import LEVEL, Evidence, finding_of, levels, logs, shown, untold
+from kleiber.diagnose.memorisation.evidence import LEVEL, Evidence, finding_of, levels, logs, more_often, shown, untold
 from kleiber.errors import InputError
 from kleiber.finding import Finding
 
@@ -57,7 +57,7 @@ def extraction(
     >>> extraction([-0.5] * 9 + [-200.0], [-200.0] * 10).finding.verdict
     'warning'
     """
-    from scipy.stats import binomtest, fisher_exact
+    from scipy.stats import binomtest
 
     levels(level)
     if queries < 1:
@@ -73,8 +73,7 @@ def extraction(
             reference=REFERENCE,
         )
     counts = [int(train_D.sum()), int(held_H.sum())]
-    table = [[counts[0], train_D.size - counts[0]], [counts[1], held_H.size - counts[1]]]
-    p_value = float(fisher_exact(table, alternative="greater")[1])
+    p_value = more_often(counts[0], train_D.size, counts[1], held_H.size)
     found = binomtest(counts[0], train_D.size).proportion_ci()
     loud = p_value <= level
     return Evidence(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kleiber.diagnose.diagnostic import Diagnostic
-from kleiber.diagnose.memorisation.evidence import LEVEL, Evidence, finding_of, levels, shown, untold
+from kleiber.diagnose.memorisation.evidence import LEVEL, Evidence, finding_of, levels, more_often, shown, untold
 from kleiber.diagnose.series import numbers
 from kleiber.errors import InputError
 from kleiber.finding import Finding
@@ -51,7 +51,7 @@ def probe(
     right = int(right_N.sum())
     test = binomtest(right, right_N.size, chance, alternative="greater")
     found = binomtest(right, right_N.size).proportion_ci()
-    loud = test.pvalue <= level
+    loud, accuracy = test.pvalue <= level, right / right_N.size
     rows = ""
     if row_right_N is not None:
         row_N = _right(row_right_N, "answers held out by row")
@@ -60,10 +60,10 @@ def probe(
         finding=Finding(
             name=NAME,
             verdict="found" if loud else "ok",
-            value=right / right_N.size,
+            value=accuracy,
             interval=(float(found.low), float(found.high)),
-            evidence=f"On structure held out {right} of {right_N.size} answers are right, "
-            f"{_percent(right / right_N.size)}, where a guess is right in {_percent(chance)} ({shown(float(test.pvalue))}){rows}.",
+            evidence=f"On structure held out {right} of {right_N.size} answers are right, {_percent(accuracy)}, where a guess is "
+            f"right in {_percent(chance)} ({shown(float(test.pvalue))}){rows}.",
             reference=REFERENCE,
         ),
         claim="generalising",
@@ -83,7 +83,7 @@ def probe_gap(train_right_N: ArrayLike, structure_right_N: ArrayLike, *, level: 
     >>> probe_gap([1] * 20, [0] * 20).finding.value
     1.0
     """
-    from scipy.stats import binomtest, fisher_exact
+    from scipy.stats import binomtest
 
     train_N, held_N = (
         _right(train_right_N, "answers trained on"),
@@ -92,9 +92,9 @@ def probe_gap(train_right_N: ArrayLike, structure_right_N: ArrayLike, *, level: 
     if min(train_N.size, held_N.size) < 5:
         why = f"{train_N.size} answers trained on and {held_N.size} of held-out structure are too few to compare."
         return untold(NAME_GAP, "memorising", why, remedy="ask 20 or more of each", reference=REFERENCE)
-    counts = [[int(side.sum()), int(side.size - side.sum())] for side in (train_N, held_N)]
-    p_value = float(fisher_exact(counts, alternative="greater")[1])
-    one, other = (binomtest(right, right + wrong).proportion_ci(confidence_level=0.975) for right, wrong in counts)
+    counts = [(int(side.sum()), side.size) for side in (train_N, held_N)]
+    p_value = more_often(*counts[0], *counts[1])
+    one, other = (binomtest(right, of).proportion_ci(confidence_level=0.975) for right, of in counts)
     interval = float(one.low - other.high), float(one.high - other.low)
     gap = float(train_N.mean() - held_N.mean())
     loud = p_value <= levels(level)
