@@ -155,7 +155,7 @@ def _untold(
     if train_length is None or held_length is None:
         return ""
     lengths = numbers(train_length, what="lengths"), numbers(held_length, what="held-out lengths")
-    if ks_2samp(*lengths).pvalue < LENGTHS_DIFFER:
+    if cast(Any, ks_2samp(*lengths)).pvalue < LENGTHS_DIFFER:
         medians = " and ".join(f"{np.median(side):.0f}" for side in lengths)
         return (
             f"Training and held-out documents differ in length (medians {medians}), so they are not parts of one text."
