@@ -175,13 +175,12 @@ def _with_interval(train_D: NDArray[np.float64], held_H: NDArray[np.float64]) ->
     of_train_D, of_held_H = _placements(train_D, held_H), _placements(held_H, train_D)
     area = float(of_train_D.mean())
     variance = of_train_D.var(ddof=1) / train_D.size + of_held_H.var(ddof=1) / held_H.size
-    # A perfect split has no variance to estimate: half a pair is counted on the other side.
-    half_pair = 0.5 / (train_D.size * held_H.size)
-    inside = min(max(area, half_pair), 1 - half_pair)
-    if variance == 0:
-        variance = inside * (1 - inside) / min(train_D.size, held_H.size)
-    width = 1.96 * math.sqrt(variance) / (inside * (1 - inside))
-    middle = math.log(inside / (1 - inside))
+    if area in (0.0, 1.0):
+        # A perfect split has no variance to estimate; but min(D, H) pairs of different documents all fell one way.
+        least = 0.025 ** (1 / min(train_D.size, held_H.size))
+        return area, (least, 1.0) if area else (0.0, 1 - least)
+    width = 1.96 * math.sqrt(variance) / (area * (1 - area))
+    middle = math.log(area / (1 - area))
     return area, (_logistic(middle - width), _logistic(middle + width))
 
 

@@ -19,7 +19,7 @@ from kleiber.finding import Finding
 
 NAME, NAME_GAP = "held_out_structure", "structure_gap"
 REFERENCE = "Clopper & Pearson 1934 (interval); Fisher's exact test; the split by structure is ours"
-MATERIAL_GAP = 0.1
+MATERIAL = 0.1
 
 
 def probe(
@@ -28,7 +28,8 @@ def probe(
     """Whether examples of a structure held out are answered more often than by chance: exact binomial test, one-sided.
 
     value: accuracy on held-out structure, with its Clopper-Pearson interval, 95 %. `row_right_N`, answers held out by row, is
-    said beside it: the difference is what the split by row would have claimed.
+    said beside it: the difference is what the split by row would have claimed. An accuracy whose interval is not a tenth of the
+    way from chance to 1 is not material.
 
     Raises `InputError` where answers are not 0 and 1 or chance is no probability.
 
@@ -68,6 +69,7 @@ def probe(
         ),
         claim="generalising",
         p_value=float(test.pvalue),
+        material=float(found.low) > chance + MATERIAL * (1 - chance),
         informative=float(found.high) < (1 + chance) / 2,
     )
 
@@ -111,7 +113,7 @@ def probe_gap(train_right_N: ArrayLike, structure_right_N: ArrayLike, *, level: 
         ),
         claim="memorising",
         p_value=p_value,
-        material=interval[0] > MATERIAL_GAP,
+        material=interval[0] > MATERIAL,
         informative=interval[1] < 0.5,
     )
 
