@@ -1,7 +1,8 @@
 """Runs of the lab built to memorise, to generalise and to do both, and what `kleiber diagnose memorisation` says of each.
 
-One idea: the verdict is tested on runs of which the answer is known because they were built so: a few documents read eighty
-times; a text read once; that text with canaries repeated; modular addition with and without weight decay. Each run is looked at
+One idea: the verdict is tested on runs of which the answer is known because they were built so: random letters read eighty
+times (nothing but memory helps); a little text read eighty times; a text read once; that text with canaries repeated; modular
+addition with and without weight decay. Each run is looked at
 several times, at one level for all looks, so that the table says when the verdict could first have been acted on.
 
     python examples/memorisation_study.py [FOLDER]
@@ -43,7 +44,10 @@ LETTERS = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz", dtype=np.uint8)
 
 @dataclass(frozen=True, kw_only=True)
 class TextRun:
-    """A run on text: how much of it, how often each canary stands in it, how many tokens are read, and what is expected."""
+    """A run on text: how much of it, how often each canary stands in it, how many tokens are read, and what is expected.
+
+    `letters`: the text is random letters, of which nothing can be learnt but the letters themselves.
+    """
 
     name: str
     expected: str
@@ -53,10 +57,19 @@ class TextRun:
     width: int = 32
     looks: Sequence[float] = (0.125, 0.25, 0.5, 1.0)
     scored: int = 60
+    letters: bool = False
 
 
 TEXT_RUNS = (
-    TextRun(name="12 kB, 80 times", expected="memorising", unique_bytes=12_288, copies_of_canaries=1, tokens=1_000_000),
+    TextRun(
+        name="12 kB of random letters, 80 times",
+        expected="memorising",
+        unique_bytes=12_288,
+        copies_of_canaries=1,
+        tokens=1_000_000,
+        letters=True,
+    ),
+    TextRun(name="12 kB, 80 times", expected="both", unique_bytes=12_288, copies_of_canaries=1, tokens=1_000_000),
     TextRun(name="1 MB, once", expected="generalising", unique_bytes=1_000_000, copies_of_canaries=1, tokens=1_000_000),
     TextRun(
         name="1 MB, once; 8 canaries, 200 times",
@@ -72,6 +85,12 @@ def pieces(text: Sequence[bytes], seed: int = 0) -> list[bytes]:
     """Documents cut into stretches of one length, in random order: train and held out become random parts of one text."""
     cut = [one[at : at + PIECE_BYTES] for one in text for at in range(0, len(one) - PIECE_BYTES + 1, PIECE_BYTES)]
     return [cut[at] for at in np.random.default_rng(seed).permutation(len(cut))]
+
+
+def random_pieces(count: int, seed: int = 0) -> list[bytes]:
+    """Pieces of the same length, of random letters."""
+    drawn = np.random.default_rng([seed, 2]).integers(26, size=(count, PIECE_BYTES))
+    return [LETTERS[row].tobytes() for row in drawn]
 
 
 def canaries(seed: int = 0) -> tuple[list[bytes], list[bytes]]:
@@ -112,7 +131,7 @@ def byte_frequencies(text: NDArray[np.integer]) -> Model:
 
 def text_looks(run: TextRun, text: Sequence[bytes]) -> Iterator[tuple[int, pa.Table, Run]]:
     """Train the run; at each look the tokens read so far, the token scores and what is known of the run."""
-    corpus, train, held_out = corpus_for(run, text)
+    corpus, train, held_out = corpus_for(run, random_pieces(min(len(text), 200)) if run.letters else text)
     recipe = Recipe(
         context=128, batch_windows=16, lr=0.01, warmup_tokens=min(100_000, run.tokens // 8), weight_decay=0.0
     )
@@ -146,9 +165,9 @@ class AdditionRun:
     expected: str
     weight_decay: float
     modulus: int = 31
-    steps: int = 2000
-    width: int = 128
-    looks: Sequence[int] = (125, 250, 500, 1000, 2000)
+    steps: int = 700
+    width: int = 96
+    looks: Sequence[int] = (100, 300, 500, 700)
 
 
 ADDITION_RUNS = (
@@ -212,7 +231,7 @@ def judged(
     """Write each look's scores, read them as the command does, and judge."""
     found = []
     for step, table, known in looks:
-        path = folder / f"{name}-{step}.parquet"
+        path = folder / f"{name}-{step:05d}.parquet"
         pq.write_table(table, path)
         found.append((step, *judge(read_tokens(path), known, looks=len(looks))))
     return found

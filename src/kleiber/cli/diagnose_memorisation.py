@@ -20,7 +20,7 @@ Files = Annotated[
     list[str],
     typer.Argument(
         metavar="FILE...",
-        help="Token scores, CSV or Parquet: document, split, logprob; several files are looks at one run, in order.",
+        help="Token scores, CSV or Parquet: document, split, logprob; several files are looks at one run, in the order given.",
     ),
 ]
 

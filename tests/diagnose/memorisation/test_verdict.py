@@ -60,6 +60,8 @@ def test_the_change_it_argues_for() -> None:
     assert "1.8 times as much unique text" in verdict([rote, no_rule], budget=budget(2e6, 1e6)).change
     assert "passes" in verdict([rote, no_rule], budget=budget(1e9, 1e6)).change
     assert "architecture" in verdict([evidence("structure_gap", "memorising", 1e-6), no_rule]).change
+    rule = [evidence("a", "memorising", 0.9), evidence("b", "generalising", 1e-6)]
+    assert "1.8 times as much unique text" in verdict(rule, budget=budget(2e6, 1e6)).change
     assert "look to its data" in verdict([evidence("a", "memorising", 0.9), evidence("b", "generalising", 1e-6)]).change
     assert "ask after generalising" in verdict([rote]).change
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kleiber.diagnose.diagnostic import Diagnostic
-from kleiber.diagnose.memorisation.evidence import LEVEL, Claim, Evidence, levels
+from kleiber.diagnose.memorisation.evidence import LEVEL, Claim, Evidence, levels, shown
 from kleiber.diagnose.memorisation.exposure import exposure
 from kleiber.diagnose.memorisation.membership import membership
 from kleiber.diagnose.memorisation.probing import NAME as PROBE
@@ -136,11 +136,7 @@ def _sentence(
         "both": f"The run generalises ({because('generalising')}) and memorises as well ({because('memorising')})",
         "cannot tell": _half_told(stands),
     }[word]
-    most = (
-        f"; the largest corrected p-value of what stands is {_worst(stands, corrected):.2g}"
-        if word != "cannot tell"
-        else ""
-    )
+    most = f"; the weakest of what stands has {shown(_worst(stands, corrected))}" if word != "cannot tell" else ""
     seen = f" and {looks} looks" if looks > 1 else ""
     return f"{said}, at one error rate over {len(tested)} test{'s' * (len(tested) != 1)}{seen}{most}."
 
@@ -160,6 +156,8 @@ def _worst(stands: dict[str, list[Evidence]], corrected: dict[str, float]) -> fl
 def _change(word: Word, rote: Sequence[Evidence], budget: Finding | None, tested: Sequence[Evidence]) -> str:
     """What the verdict argues for, most specific first."""
     if word == "generalising":
+        if budget is not None and budget.verdict == "warning":
+            return f"look again: the parameters could store all of the text, so it takes {budget.remedy} to stay so"
         return "nothing here limits the run: look to its data, size and rate"
     if word == "cannot tell":
         missing = {"memorising", "generalising"} - {one.claim for one in tested}
