@@ -9,6 +9,7 @@ from kleiber.figures.files import save
 from kleiber.figures.forecast import forecast_curve
 from kleiber.figures.frontier import frontier_chart
 from kleiber.figures.heldout import allocation_by_cut, heldout_errors
+from kleiber.figures.limits import limits_chart
 from kleiber.figures.plane import contours
 from kleiber.figures.residuals import residuals
 from kleiber.figures.rules import rules_against_runs
@@ -21,6 +22,7 @@ __all__ = [
     "forecast_curve",
     "frontier_chart",
     "heldout_errors",
+    "limits_chart",
     "loss_against_compute",
     "loss_at_equal_compute",
     "optimum_cloud",
