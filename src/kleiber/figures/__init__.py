@@ -5,6 +5,7 @@ This is the contents page: one file per chart, `scene`, `marks` and `theme` for 
 
 from kleiber.figures.cloud import optimum_cloud, parameter_cloud
 from kleiber.figures.compute import loss_against_compute
+from kleiber.figures.emergence import emergence_chart
 from kleiber.figures.files import save
 from kleiber.figures.forecast import forecast_curve
 from kleiber.figures.frontier import frontier_chart
@@ -19,6 +20,7 @@ from kleiber.figures.timeline import pipeline_timeline
 __all__ = [
     "allocation_by_cut",
     "contours",
+    "emergence_chart",
     "forecast_curve",
     "frontier_chart",
     "heldout_errors",

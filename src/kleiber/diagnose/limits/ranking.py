@@ -11,8 +11,8 @@ intervals cannot be told apart, that is the answer.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -60,7 +60,7 @@ class Limits:
     """
 
     run: str
-    at: dict[str, float]
+    at: Mapping[str, float]
     loss: float
     expected: float
     floor: Estimate
@@ -93,7 +93,7 @@ def limits(found: Fit, run: str | None = None, *, curve: ArrayLike | None = None
     unique = float(table.column("unique_tokens")[row]) if table.has("unique_tokens") else None
     memory, cost = repetition(found, of, unique, loss, unit=table.conventions.loss)
     rate = off_the_law(
-        **{name: table.column(name) for name in ("params", "tokens", "loss")},
+        *(table.column(name) for name in ("params", "tokens", "loss")),
         lr=table.column("lr") if table.has("lr") else None,
         row=row,
         like=found,
@@ -173,7 +173,7 @@ def _parts(of: Terms) -> list[Finding]:
 
 
 def _curve(
-    table: RunTable, row: int, curve: ArrayLike | None, at: dict[str, float] | Any, unique: float | None, loss: float
+    table: RunTable, row: int, curve: ArrayLike | None, at: Mapping[str, float], unique: float | None, loss: float
 ) -> list[Finding]:
     if curve is None:
         return []
