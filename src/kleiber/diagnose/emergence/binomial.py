@@ -99,7 +99,7 @@ def _mean(eta_M: Array, chance: float) -> tuple[Array, Array]:
     fall_M = np.exp(eta_M)
     rate_M = np.exp(-fall_M)
     mean_M = np.clip(chance + (1 - chance) * rate_M, EDGE, 1 - EDGE)
-    return np.asarray(mean_M, dtype=float), -(1 - chance) * fall_M * rate_M
+    return np.asarray(mean_M, dtype=np.float64), np.asarray(-(1 - chance) * fall_M * rate_M, dtype=np.float64)
 
 
 def deviance(of: Scores, mean_M: Array) -> float:

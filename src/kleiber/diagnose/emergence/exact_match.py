@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 from kleiber.diagnose.diagnostic import Arrays, Diagnostic
 from kleiber.diagnose.emergence.binomial import regress
 from kleiber.diagnose.emergence.scores import Scores, scores
+from kleiber.diagnose.quantiles import student
 from kleiber.diagnose.series import cannot_tell, numbers
 from kleiber.errors import InputError
 from kleiber.finding import Finding
@@ -60,10 +61,9 @@ def exact_match(
 
 
 def _judge(of: Scores, level: float) -> Finding:
-    from scipy.stats import t as student
 
     found = regress(of, np.ones((of.x_M.size, 1)))
-    half = float(student.isf((1 - level) / 2, found.freedom) * found.error_K[0])
+    half = float(student((1 - level) / 2, found.freedom) * found.error_K[0])
     k, low, high = (float(np.exp(found.b_K[0] + shift)) for shift in (0.0, -half, half))
     off = low > 1 or high < 1
     said = f"Exact match goes as p^({show(k)} L) ({show(low)} - {show(high)})"

@@ -14,6 +14,7 @@ import numpy as np
 from kleiber.diagnose.emergence.binomial import deviance, predict, regress
 from kleiber.diagnose.emergence.jump import FEWEST_INNER, WIDTH, centred
 from kleiber.diagnose.emergence.scores import Array, Scores
+from kleiber.diagnose.quantiles import student
 from kleiber.diagnose.series import cannot_tell
 from kleiber.finding import Finding
 from kleiber.quantity import show
@@ -29,7 +30,6 @@ def hidden_models(of: Scores, *, level: float = 0.95) -> Finding:
 
     Fewer than twelve models cannot tell.
     """
-    from scipy.stats import t as student
 
     if of.x_M.size < FEWEST or of.inner_M.sum() < FEWEST_INNER + 3:
         return cannot_tell(NAME, f"{of.x_M.size} models are too few to hide some and fit a bend to the rest.")
@@ -39,7 +39,7 @@ def hidden_models(of: Scores, *, level: float = 0.95) -> Finding:
     for row, (line_H, bend_H, _, _) in zip(saved_CM, errors, strict=True):
         row[-line_H.size :] = line_H - bend_H
     saved_H = np.nanmean(saved_CM[:, np.isfinite(saved_CM).any(axis=0)], axis=0)
-    half = float(student.isf((1 - level) / 2, saved_H.size - 1) * saved_H.std(ddof=1) / np.sqrt(saved_H.size))
+    half = float(student((1 - level) / 2, saved_H.size - 1) * saved_H.std(ddof=1) / np.sqrt(saved_H.size))
     low, high = float(saved_H.mean()) - half, float(saved_H.mean()) + half
     verdict = "found" if low > 0 else "ok" if high < 0 else "cannot tell"
     words = {

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from kleiber.diagnose.diagnostic import Arrays, Diagnostic
 from kleiber.diagnose.emergence.scores import Array
+from kleiber.diagnose.quantiles import student
 from kleiber.diagnose.series import cannot_tell
 from kleiber.errors import InputError
 from kleiber.finding import Finding
@@ -45,13 +46,12 @@ def in_context(loss_WT: ArrayLike, *, level: float = 0.95) -> Finding:
             remedy="20 or more of either",
             reference=REFERENCE,
         )
-    from scipy.stats import t as student
 
     each_W = difference(losses)
     score, spread = float(each_W.mean()), float(each_W.std(ddof=1))
     if spread == 0:
         return cannot_tell(NAME, "All windows have the very same difference.", reference=REFERENCE)
-    half = float(student.isf((1 - level) / 2, count - 1) * spread / np.sqrt(count))
+    half = float(student((1 - level) / 2, count - 1) * spread / np.sqrt(count))
     learns = score + half < 0
     early, words = early_place(context), "less" if score < 0 else "more"
     return Finding(

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from kleiber.diagnose.diagnostic import Arrays, Diagnostic
 from kleiber.diagnose.emergence.scores import Array
+from kleiber.diagnose.quantiles import student
 from kleiber.diagnose.series import cannot_tell, numbers
 from kleiber.errors import InputError
 from kleiber.finding import Finding
@@ -55,7 +56,7 @@ def _checked(attention_HTT: ArrayLike) -> Array:
 
 
 def _targets(weights: Array) -> Array:
-    """Weight on the token after the same one's first appearance, for each query of the second half but the last, `(H, T/2 - 1)`."""
+    """Weight on the token after the same one's first appearance, for each query of the second half but one, `(H, T/2 - 1)`."""
     half = weights.shape[1] // 2
     query = np.arange(half, 2 * half - 1)
     return weights[:, query, query - half + 1]
@@ -67,7 +68,6 @@ def induction(attention_HTT: ArrayLike, *, level: float = 0.05) -> Finding:
     A head counts if it also puts three times the even share there. `value` is the largest score. Fewer than 8 tokens a half
     cannot tell.
     """
-    from scipy.stats import t as student
 
     weights = _checked(attention_HTT)
     heads, context = weights.shape[:2]
@@ -89,7 +89,7 @@ def induction(attention_HTT: ArrayLike, *, level: float = 0.05) -> Finding:
         )
     even = float((1 / (query + 1)).mean())
     score_H = target_HQ.mean(axis=1)
-    sure_H = (np.nan_to_num(t_H) > student.isf(level / heads, query.size - 1)) & (score_H > SHARE * even)
+    sure_H = (np.nan_to_num(t_H) > student(level / heads, query.size - 1)) & (score_H > SHARE * even)
     best = int(score_H.argmax())
     found = bool(sure_H.any())
     count = int(sure_H.sum())
@@ -129,7 +129,7 @@ def bump(step: ArrayLike, score: ArrayLike, error: ArrayLike) -> Finding:
     return Finding(
         name="induction bump",
         verdict="found" if sudden else "ok",
-        evidence=f"The in-context score goes from {show(float(scores[0]))} to {show(float(scores[-1]))}; {100 * share:.0f} % of the fall "
+        evidence=f"The score goes from {show(float(scores[0]))} to {show(float(scores[-1]))}; {100 * share:.0f} % of the fall "
         f"comes {between}" + (", at once." if sudden else ": no single step stands out."),
         value=float(fall_C[place]),
         interval=(float(fall_C[place] - 1.96 * noise), float(fall_C[place] + 1.96 * noise)),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from kleiber.diagnose.quantiles import beta
 from kleiber.diagnose.series import cannot_tell, numbers
 from kleiber.errors import InputError
 from kleiber.finding import Finding
@@ -30,12 +31,11 @@ def pass_rate(samples: int, passes: int, *, level: float = 0.95) -> Estimate:
     >>> round(rate.value, 6), [round(end, 6) for end in rate.interval]
     (0.001, [0.000309, 0.003607])
     """
-    from scipy.stats import beta
 
     _check(samples, passes)
     tail = (1 - level) / 2
-    low = float(beta.ppf(tail, passes, samples - passes + 1))
-    high = float(beta.ppf(1 - tail, passes, samples - passes)) if samples > passes else 1.0
+    low = float(beta(tail, passes, samples - passes + 1))
+    high = float(beta(1 - tail, passes, samples - passes)) if samples > passes else 1.0
     return Estimate(value=(passes - 1) / (samples - 1), interval=(low, high), level=level)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kleiber.diagnose.quantiles import beta
 from kleiber.diagnose.series import numbers
 from kleiber.errors import InputError
 
@@ -102,13 +103,12 @@ def exact_interval(correct: ArrayLike, asked: ArrayLike, level: float = 0.95) ->
 
     Source: Clopper & Pearson 1934: beta quantiles at (1 -+ level) / 2.
     """
-    from scipy.stats import beta
 
     right, total = np.asarray(correct, dtype=float), np.asarray(asked, dtype=float)
     tail = (1 - level) / 2
     with np.errstate(invalid="ignore"):
-        low = np.where(right > 0, beta.ppf(tail, right, total - right + 1), 0.0)
-        high = np.where(right < total, beta.ppf(1 - tail, right + 1, total - right), 1.0)
+        low = np.where(right > 0, beta(tail, right, total - right + 1), 0.0)
+        high = np.where(right < total, beta(1 - tail, right + 1, total - right), 1.0)
     return low, high
 
 

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 from kleiber.diagnose.emergence.binomial import regress
 from kleiber.diagnose.emergence.jump import find_break, line, too_little
 from kleiber.diagnose.emergence.scores import Scores, scores
+from kleiber.diagnose.quantiles import student
 from kleiber.diagnose.series import cannot_tell
 from kleiber.errors import InputError
 from kleiber.finding import Finding
@@ -61,12 +62,11 @@ def threshold(
 
 
 def _crossing(of: Scores, mark: float, level: float) -> Finding:
-    from scipy.stats import t as student
 
     found = regress(of, line(of.x_M))
     goal = float(np.log(-np.log((mark - of.chance) / (1 - of.chance))) - np.log(of.length_M[-1]))
     b0, b1 = (float(b) for b in found.b_K)
-    quantile = float(student.isf((1 - level) / 2, found.freedom))
+    quantile = float(student((1 - level) / 2, found.freedom))
     (v00, v01), (_, v11) = (found.covariance_KK * found.dispersion).tolist()
     middle = float(np.log(of.x_M).mean())
     a, b, c = b1**2 - quantile**2 * v11, b1 * (b0 - goal) - quantile**2 * v01, (b0 - goal) ** 2 - quantile**2 * v00

@@ -121,7 +121,7 @@ def _finding(whole: Estimate, first: Estimate, second: Estimate, loss: float, be
     return Finding(
         name=NAME,
         verdict="cannot tell" if wide else "ok",
-        evidence=f"At loss {loss:.4g} accuracy is {show(whole.value)} ({show(whole.interval[0])} - {show(whole.interval[1])}); the doubt "
+        evidence=f"At loss {loss:.4g} accuracy is {whole}; the doubt "
         f"of the loss alone spans {show(of_first, 2)}, that of the sigmoid {show(of_second, 2)}.",
         remedy="models nearer to the target" if wide else "",
         value=None if wide else whole.value,

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kleiber.diagnose.diagnostic import Arrays, Diagnostic
 from kleiber.diagnose.limits.ladder import columns as checked
+from kleiber.diagnose.quantiles import student
 from kleiber.diagnose.series import cannot_tell
 from kleiber.errors import KleiberError
 from kleiber.finding import Finding
@@ -81,7 +82,6 @@ def _excess(
     found: Fit, table: RunTable, columns: dict[str, Array], row: int, free: list[int], spare: int, level: float
 ) -> tuple[float, float, float, float]:
     """Expected loss, excess in nats, half the width of the excess's interval in nats, and t."""
-    from scipy.stats import t as student
 
     others = table.inputs(found.law.inputs)
     here = {name: columns[name][[row]] for name in found.law.inputs}
@@ -95,7 +95,7 @@ def _excess(
     s = float(np.sqrt((np.log(table.column("loss") / fitted_R) ** 2).sum() / spare))
     error = s * np.sqrt(1 + leverage)
     log_excess = float(np.log(columns["loss"][row] / expected))
-    half = float(student.isf((1 - level) / 2, spare) * error * expected)
+    half = float(student((1 - level) / 2, spare) * error * expected)
     return (
         expected,
         float(columns["loss"][row] - expected),
@@ -130,9 +130,8 @@ def _rate(params_R: Array, lr: ArrayLike | None, row: int) -> float | None:
 def _finding(
     expected: float, excess: float, half: float, t: float, spare: int, level: float, rate: float | None
 ) -> Finding:
-    from scipy.stats import t as student
 
-    above = t > student.isf(1 - level, spare)
+    above = t > student(1 - level, spare)
     off = rate is not None and not 1 / OFF_RULE < rate < OFF_RULE
     words = "above" if excess > 0 else "below"
     about = f"The run lies {100 * abs(excess) / expected:.2g} % {words} what the other runs lead one to expect ({expected:.4g})"

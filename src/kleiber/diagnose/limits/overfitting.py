@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kleiber.diagnose.diagnostic import Arrays, Diagnostic
+from kleiber.diagnose.quantiles import student
 from kleiber.diagnose.series import cannot_tell, numbers
 from kleiber.errors import InputError
 from kleiber.finding import Finding
@@ -37,7 +38,6 @@ def overfitting(
 
     The last 2 % of the steps (100 at least) count. `passes` over the text, where known, decides what a gap is called.
     """
-    from scipy.stats import t as student
 
     steps = numbers(training_loss, what="training_loss")
     if not (np.isfinite(held_out_loss) and np.isfinite(held_out_se) and held_out_se >= 0):
@@ -55,8 +55,8 @@ def overfitting(
     error = float(np.hypot(held_out_se, blocks.std(ddof=1) / np.sqrt(BLOCKS)))
     gap = float(held_out_loss - blocks.mean())
     t = gap / error
-    above = t > student.isf(1 - level, BLOCKS - 1)
-    half = float(student.isf((1 - level) / 2, BLOCKS - 1)) * error
+    above = t > student(1 - level, BLOCKS - 1)
+    half = float(student((1 - level) / 2, BLOCKS - 1)) * error
     once = passes <= 1
     why = (
         "every token was new when it was trained on, so the gap is one between texts, not memorisation"
