@@ -19,7 +19,7 @@ LADDER = Path(__file__).parents[3] / "ladders" / "sotu-data" / "runs.parquet"
 SIZES, BUDGETS = np.geomspace(1e4, 1e6, 4), np.geomspace(1e6, 6.4e7, 7)
 
 
-def planted(*, floor: float = 0.0, worth: float = 1.0, noise: float = 0.0) -> dict[str, np.ndarray]:
+def planted(*, floor: float = 0.0, worth: float = 1.0, noise: float = 0.0) -> dict[str, Any]:
     params, tokens = (side.ravel() for side in np.meshgrid(SIZES, BUDGETS))
     rng = np.random.default_rng(0)
     terms = 24.0 / params**0.44
@@ -59,7 +59,7 @@ def test_too_few_pairs_cannot_tell() -> None:
     exact = planted()
     exact = {**exact, "clean": np.full(exact["clean"].size, 1.0), "spoilt": np.full(exact["clean"].size, 1.25)}
     assert shift(**exact).verdict == "cannot tell"
-    together = {"params": [1e4, 1e5, 1e6, 1e7, 1e8], "tokens": [1e6, 1e7, 1e8, 1e9, 1e10]}
+    together: dict[str, Any] = {"params": [1e4, 1e5, 1e6, 1e7, 1e8], "tokens": [1e6, 1e7, 1e8, 1e9, 1e10]}
     assert where(**together, clean=[5, 4, 3, 2, 1.5], spoilt=[5.1, 4.2, 3.1, 2.2, 1.6]).verdict == "cannot tell"
 
 

@@ -70,7 +70,8 @@ def _start(of: Scores, design_MK: Array, offset_M: Array) -> Array:
     rate_M = np.clip((share_M - of.chance) / (1 - of.chance), 1e-4, 1 - 1e-4)
     eta_M = np.log(-np.log(rate_M)) - offset_M
     root_M = np.sqrt(of.asked_M * rate_M * (1 - rate_M))
-    return np.linalg.lstsq(design_MK * root_M[:, None], eta_M * root_M, rcond=None)[0]
+    b_K = np.linalg.lstsq(design_MK * root_M[:, None], eta_M * root_M, rcond=None)[0]
+    return np.asarray(b_K, dtype=np.float64)
 
 
 def _finish(of: Scores, design_MK: Array, offset_M: Array, b_K: Array) -> Regression:
