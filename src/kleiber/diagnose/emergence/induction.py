@@ -36,7 +36,7 @@ def prefix_matching(attention_HTT: ArrayLike) -> Array:
 
     >>> even = np.tril(np.ones((16, 16))) / np.arange(1, 17)[:, None]
     >>> round(float(prefix_matching(even[None])[0]), 3)
-    0.083
+    0.086
     """
     return _targets(_checked(attention_HTT)).mean(axis=1)
 

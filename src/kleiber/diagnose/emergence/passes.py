@@ -29,7 +29,7 @@ def pass_rate(samples: int, passes: int, *, level: float = 0.95) -> Estimate:
 
     >>> rate = pass_rate(2001, 3)
     >>> round(rate.value, 6), [round(end, 6) for end in rate.interval]
-    (0.001, [0.000309, 0.003607])
+    (0.001, [0.000309, 0.003608])
     """
 
     _check(samples, passes)
