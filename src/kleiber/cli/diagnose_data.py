@@ -1,7 +1,81 @@
-"""`kleiber diagnose data`: noise, repetition, near-duplicates."""
+"""`kleiber diagnose data` and `duplicates`: noise, repetition, near-duplicates."""
 
 from __future__ import annotations
 
-from kleiber.cli.command import Command
+from pathlib import Path
+from typing import Annotated
 
-COMMANDS: tuple[Command, ...] = ()
+import typer
+
+from kleiber.cli import screen
+from kleiber.cli.command import Command
+from kleiber.cli.diagnose_show import SCHEMA, show
+from kleiber.cli.options import Output, Reading, Runs
+from kleiber.errors import InputError
+from kleiber.finding import Finding
+
+By = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="The column that says how text was spoilt. [default: the lab's columns]"),
+]
+Clean = Annotated[float | None, typer.Option(metavar="NUMBER", help="Its value for clean text, with --by.")]
+Train = Annotated[str, typer.Argument(metavar="TRAIN", help="A folder of text files, or one file.")]
+HeldOut = Annotated[str, typer.Argument(metavar="HELD_OUT", help="The same.")]
+Words = Annotated[int, typer.Option(min=2, max=50, help="Words in a row that count as copied.")]
+Share = Annotated[
+    float, typer.Option(min=0.01, max=1.0, help="Share of a document's runs of words that makes it a copy.")
+]
+
+
+def data(runs: Runs, reading: Reading, output: Output, by: By = None, clean: Clean = None) -> int:
+    """What spoilt or repeated text does to the loss: how much, where it sits, and what cleaning saves in compute."""
+    from kleiber.diagnose.data import spoilt_text
+
+    found = spoilt_text(reading.table(runs), by=by, clean=clean)
+    return _say([finding for each in found for finding in each.findings], output)
+
+
+def duplicates(train: Train, held_out: HeldOut, output: Output, words: Words = 5, share: Share = 0.5) -> int:
+    """Held-out documents that stand in the training text, word for word or nearly so.
+
+    A folder's files are its documents; a single file is cut at zero bytes, or else at empty lines.
+    """
+    from kleiber.diagnose.data import duplicates as measure
+
+    return _say([measure(_documents(train), _documents(held_out), words=words, share=share)], output)
+
+
+def _documents(source: str) -> list[str]:
+    path = Path(source)
+    if path.is_dir():
+        texts = [_text(file) for file in sorted(path.rglob("*")) if file.is_file()]
+    elif path.is_file():
+        whole = _text(path)
+        texts = whole.split("\0" if "\0" in whole else "\n\n")
+    else:
+        raise InputError("there is no such file or folder", where=source)
+    found = [text for text in texts if text.strip()]
+    if not found:
+        raise InputError("there is no text", where=source)
+    return found
+
+
+def _text(path: Path) -> str:
+    return path.read_bytes().decode("utf-8", errors="replace")
+
+
+def _say(findings: list[Finding], output: Output) -> int:
+    code = show(findings, output)
+    if not output.as_json:
+        for finding in findings:
+            if finding.verdict == "ok":
+                screen.hang(" ", f"{finding.name}: {finding.evidence}", at=4)
+    return code
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command(group="diagnose", name="data", title="What spoilt or repeated text does.", run=data, schema=SCHEMA),
+    Command(
+        group="diagnose", name="duplicates", title="Held-out text in the training text.", run=duplicates, schema=SCHEMA
+    ),
+)

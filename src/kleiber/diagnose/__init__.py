@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from kleiber.diagnose import criticality, data, emergence, memorisation, topology
+from kleiber.diagnose import criticality, data, emergence, limits, memorisation, topology
 from kleiber.diagnose.diagnostic import Diagnostic
 
 DIAGNOSTICS: tuple[Diagnostic, ...] = (
@@ -14,4 +14,5 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
     *memorisation.DIAGNOSTICS,
     *emergence.DIAGNOSTICS,
     *data.DIAGNOSTICS,
+    *limits.DIAGNOSTICS,
 )

@@ -20,6 +20,7 @@ from kleiber.report import sections
 from kleiber.report.command import command
 from kleiber.report.evidence import Evidence, gather
 from kleiber.report.html import Html, element, text
+from kleiber.report.limits import limits_section
 
 if TYPE_CHECKING:
     from kleiber.laws import Law
@@ -70,6 +71,7 @@ def render(found: Evidence, *, name: str = "report.html", title: str | None = No
         sections.split(found),
         sections.floor(found),
         sections.choices(found),
+        limits_section(found),
         sections.audit(found),
         sections.checklist(found),
         sections.provenance(found, command(found.fit, asked, name, title), versions()),

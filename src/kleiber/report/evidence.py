@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from kleiber.diagnose.limits import Limits, limits
 from kleiber.errors import InputError, KleiberError, Refusal
 from kleiber.finding import Finding
 from kleiber.fit.allocation import Allocation, allocation
@@ -37,7 +38,7 @@ BUDGETS = 60
 MOST_RUNS = 3000  # beyond these, analyses that refit many times would take minutes and are asked for by name
 
 
-ORDER = ("problem", "warning", "cannot tell", "ok")
+ORDER = ("problem", "warning", "found", "cannot tell", "ok")
 LISTED = ("reporting checklist", "fitting checklist")  # printed in full in a section of their own
 
 
@@ -64,6 +65,7 @@ class Evidence:
     backtest: Backtest | Missing
     ceiling: Ceiling | Missing
     sensitivity: Sensitivity | Missing
+    limits: Limits | Missing
     approaches: tuple[IsoFlop | Missing, ...]
     findings: tuple[Finding, ...]
     checklist: tuple[Item, ...]
@@ -86,6 +88,7 @@ def gather(fit: Fit, flops: float | None) -> Evidence:
         backtest=attempt("the back-test", lambda: _backtest(fit, table)),
         ceiling=attempt("the ceiling", lambda: _ceiling(fit, table)),
         sensitivity=attempt("the sensitivity", lambda: _sensitivity(fit, budget)),
+        limits=attempt("what limits the largest run", lambda: _limits(fit, table)),
         approaches=(
             attempt("approach 1", lambda: envelope(_table(table), seed=fit.seed)),
             attempt("approach 2", lambda: parabolas(_table(table), seed=fit.seed)),
@@ -166,6 +169,11 @@ def _ceiling(fit: Fit, table: RunTable | None) -> Ceiling:
     return ceiling(
         _table(table), fit.law, objective=fit.objective, bootstrap=min(len(fit.draws_BP), 400), seed=fit.seed
     )
+
+
+def _limits(fit: Fit, table: RunTable | None) -> Limits:
+    _table(table)
+    return limits(fit)
 
 
 def _sensitivity(fit: Fit, budget: float | None) -> Sensitivity:

@@ -27,10 +27,10 @@ class Panel:
 
     name: str
     reading: str
-    chart: alt.LayerChart
+    chart: alt.LayerChart | alt.ConcatChart
 
 
-def panel(name: str, chart: alt.LayerChart | None, reading: str) -> Panel | None:
+def panel(name: str, chart: alt.LayerChart | alt.ConcatChart | None, reading: str) -> Panel | None:
     """A panel, or None where there is no chart."""
     return None if chart is None else Panel(name=name, chart=chart, reading=reading)
 

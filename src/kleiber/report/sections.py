@@ -27,8 +27,14 @@ from kleiber.report.html import (
     text,
 )
 
-MARKS = {"ok": "✔ fine", "warning": "! warning", "problem": "✘ problem", "cannot tell": "? cannot tell"}
-VERDICT_CLASSES = {"ok": "ok", "warning": "warning", "problem": "problem", "cannot tell": "unknown"}
+MARKS = {
+    "ok": "✔ fine",
+    "found": "● found",
+    "warning": "! warning",
+    "problem": "✘ problem",
+    "cannot tell": "? cannot tell",
+}
+VERDICT_CLASSES = {"ok": "ok", "found": "found", "warning": "warning", "problem": "problem", "cannot tell": "unknown"}
 
 
 def decision(found: Evidence) -> Html:
@@ -148,7 +154,7 @@ def trust(found: Evidence) -> Html:
 def hidden(found: Evidence) -> Html:
     """The back-test."""
     if isinstance(found.backtest, Missing):
-        return section("backtest", "Would it have predicted the top of the ladder?", _missing(found.backtest))
+        return section("backtest", "Would it have predicted the top of the ladder?", missing(found.backtest))
     rows = [
         [
             show_flops(fold.cut) if fold.along == "flops" else show(fold.cut),
@@ -175,7 +181,7 @@ def split(found: Evidence) -> Html:
     """Allocation against named rules, and what more compute buys."""
     title = "How to split compute, and what more of it buys"
     if isinstance(found.allocation, Missing):
-        return section("allocation", title, _missing(found.allocation))
+        return section("allocation", title, missing(found.allocation))
     words = {True: "excluded", False: "not excluded", None: "no interval to judge by"}
     rows = [
         [verdict.rule.words, f"{verdict.rule.power:.3g}", words[verdict.excluded], verdict.rule.source]
@@ -217,7 +223,7 @@ def choices(found: Evidence) -> Html:
     """What other defensible ways of fitting would have said."""
     title = "Does the answer hang on how it was fitted?"
     if isinstance(found.sensitivity, Missing):
-        return section("sensitivity", title, _missing(found.sensitivity))
+        return section("sensitivity", title, missing(found.sensitivity))
     answer = found.sensitivity
     rows = []
     for variant in (answer.base, *answer.variants):
@@ -236,21 +242,22 @@ def floor(found: Evidence) -> Html:
     """Whether there is an irreducible loss to be seen."""
     title = "Is there a floor?"
     if isinstance(found.ceiling, Missing):
-        return section("ceiling", title, _missing(found.ceiling))
+        return section("ceiling", title, missing(found.ceiling))
     return section("ceiling", title, listing(found.ceiling.sentences()))
 
 
 def audit(found: Evidence) -> Html:
     """Every finding, the worst first; checks that found nothing are folded away."""
-    speaking = [_finding(each) for each in found.findings if each.verdict != "ok"]
-    silent = [_finding(each) for each in found.findings if each.verdict == "ok"]
+    speaking = [finding_item(each) for each in found.findings if each.verdict != "ok"]
+    silent = [finding_item(each) for each in found.findings if each.verdict == "ok"]
     listed = element("ul", *speaking, class_="findings") if speaking else paragraph("No check found anything wrong.")
     summary = element("summary", text(f"{len(silent)} checks found nothing wrong"))
     folded = element("details", summary, element("ul", *silent, class_="findings")) if silent else EMPTY
     return section("audit", "Audit: what may be wrong with these runs", listed, folded)
 
 
-def _finding(found: Finding) -> Html:
+def finding_item(found: Finding) -> Html:
+    """A finding as an entry of a list."""
     badge = element("span", text(MARKS[found.verdict]), class_=f"badge {VERDICT_CLASSES[found.verdict]}")
     name = element("strong", text(found.name.replace("_", " ")))
     remedy = paragraph(f"What to do: {found.remedy}" if found.remedy else "")
@@ -299,6 +306,7 @@ def provenance(found: Evidence, command: str, versions: dict[str, str]) -> Html:
     return section("provenance", "Where this comes from", facts(pairs), paragraph("To make it again:"), again)
 
 
-def _missing(answer: Missing) -> Html:
+def missing(answer: Missing) -> Html:
+    """An answer that could not be had: why, and what would change that."""
     remedy = f" What would change it: {answer.remedy}." if answer.remedy else ""
     return paragraph(f"Not available: {answer.reason.rstrip('.')}.{remedy}", class_="missing")

@@ -101,7 +101,7 @@ def seed_noise(table: RunTable) -> Finding | None:
     if not (table.has("params") and table.has("tokens")):
         return None
     loss = np.log(table.column("loss"))
-    groups = combined(coded(table, name) for name in table.columns if not _varies_with_seed(table, name))
+    groups = combined(coded(table, name) for name in table.columns if not varies_with_seed(table, name))
     counts = np.bincount(groups)
     freedom = int((counts - 1).sum())
     if freedom < 1:
@@ -126,7 +126,7 @@ def seed_noise(table: RunTable) -> Finding | None:
     )
 
 
-def _varies_with_seed(table: RunTable, name: str) -> bool:
+def varies_with_seed(table: RunTable, name: str) -> bool:
     """Whether a column may differ between repeats: what was measured, the run's name, and labels that belong to one seed each."""
     if name in ("seed", "run", "step", "flops") or any(part in name.lower() for part in ("loss", "seconds")):
         return True
