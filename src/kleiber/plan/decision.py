@@ -11,6 +11,7 @@ Legend: K rows of the surface (the point estimate, then B draws).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -356,8 +357,6 @@ def _caveats(
 
 def provenance(fit: Fit) -> dict[str, Any]:
     """What the plan rests on: law, runs, objective, seed and versions."""
-    from importlib.metadata import version
-
     return {
         "law": fit.law.name,
         "formula": fit.law.formula,
@@ -366,5 +365,12 @@ def provenance(fit: Fit) -> dict[str, Any]:
         "draws": len(fit.draws_BP),
         "resampling": fit.resampling,
         "seed": fit.seed,
-        "versions": {name: version(name) for name in ("kleiber", "numpy")},
+        "versions": {name: _version(name) for name in ("kleiber", "numpy")},
     }
+
+
+@cache
+def _version(name: str) -> str:
+    from importlib.metadata import version
+
+    return version(name)
