@@ -11,12 +11,14 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from kleiber.errors import KleiberError
 
 FRAME = 8
+WARM_SECONDS = 120.0
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_NUM_THREADS"), "1")
 
 
@@ -44,15 +46,19 @@ class Crew:
         self._idle: list[asyncio.subprocess.Process] = []
         self._all: set[asyncio.subprocess.Process] = set()
         self._turn = asyncio.Semaphore(size)
+        self._long = asyncio.Semaphore(max(1, size - 1))
         self._asked = 0
 
-    async def ask(self, task: str, arguments: Mapping[str, Any], *, seconds: float) -> Reply:
-        """The answer to one question; raises `LateError` after `seconds` of work, `BusyError` where too many wait."""
+    async def ask(self, task: str, arguments: Mapping[str, Any], *, seconds: float, long: bool = False) -> Reply:
+        """The answer to one question; raises `LateError` after `seconds` of work, `BusyError` where too many wait.
+
+        Questions that take `long` leave one process to the quick ones, so that a slider never waits for a report.
+        """
         if self._asked >= self.size + self.waiting:
             raise BusyError("too many questions wait for an answer; try again in a moment")
         self._asked += 1
         try:
-            async with self._turn:
+            async with self._long if long else nullcontext(), self._turn:
                 return await self._answer(json.dumps({"task": task, "arguments": arguments}).encode(), seconds)
         finally:
             self._asked -= 1
@@ -64,7 +70,7 @@ class Crew:
 
     async def warm(self) -> None:
         """Start all processes, so that the first visitor need not wait for them."""
-        await asyncio.gather(*(self.ask("ready", {}, seconds=60.0) for _ in range(self.size)))
+        await asyncio.gather(*(self.ask("ready", {}, seconds=WARM_SECONDS) for _ in range(self.size)))
 
     async def _answer(self, question: bytes, seconds: float) -> Reply:
         process = await self._process()

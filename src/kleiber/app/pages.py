@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from dataclasses import asdict
 from functools import lru_cache
 from importlib import resources
@@ -19,46 +20,68 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 import kleiber
+from kleiber.app.crew import Crew
 from kleiber.app.limits import Limits
 
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+LIBRARY_SECONDS = 120.0
 LIBRARY, THEME = "vega.js", "theme.css"  # of other parts of the house: the charts' library, the report's look
 
 
 @lru_cache(maxsize=64)
 def content(name: str) -> tuple[bytes, str]:
-    """A static file and its hash; raises `KeyError` where there is none."""
+    """A file as it lies in the package, and its hash; raises `KeyError` where there is none."""
     folder = resources.files("kleiber.app").joinpath("static")
     if name == THEME:
         body = resources.files("kleiber.report").joinpath("page.css").read_bytes()
-    elif name == LIBRARY:
-        from kleiber.figures.files import library
-
-        body = library().encode()
     elif name in {each.name for each in folder.iterdir() if each.is_file()}:
         body = folder.joinpath(name).read_bytes()
     else:
         raise KeyError(name)
-    return body, hashlib.sha256(body).hexdigest()[:16]
+    return body, _digest(body)
 
 
-def add(app: FastAPI) -> None:
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()[:16]
+
+
+class Library:
+    """The charts' library, which a process of the crew takes out of its package: that takes seconds, once."""
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+        self._making: asyncio.Task[bytes] | None = None
+
+    async def script(self) -> bytes:
+        """The library as one script."""
+        if self._making is None or (self._making.done() and (self._making.cancelled() or self._making.exception())):
+            self._making = asyncio.create_task(self._made())
+        return await asyncio.shield(self._making)
+
+    async def _made(self) -> bytes:
+        reply = await self._crew.ask("library", {}, seconds=LIBRARY_SECONDS)
+        return json.loads(reply.body)["script"].encode()
+
+
+def add(app: FastAPI, library: Library) -> None:
     """The page at /, its files under /static/."""
 
     @app.get("/", include_in_schema=False)
     async def page(request: Request) -> Response:
-        return await _file(request, "index.html")
+        return _file(request, "index.html", *content("index.html"))
 
     @app.get("/static/{name}", include_in_schema=False)
     async def static(request: Request, name: str) -> Response:
-        return await _file(request, name)
+        if name == LIBRARY:
+            body = await library.script()
+            return _file(request, name, body, _digest(body))
+        try:
+            return _file(request, name, *content(name))
+        except KeyError:
+            raise HTTPException(404, "there is no such file") from None
 
 
-async def _file(request: Request, name: str) -> Response:
-    try:
-        body, digest = await asyncio.to_thread(content, name)
-    except KeyError:
-        raise HTTPException(404, "there is no such file") from None
+def _file(request: Request, name: str, body: bytes, digest: str) -> Response:
     tag = f'"{digest}"'
     headers = {"etag": tag, "cache-control": "no-cache"}
     if request.headers.get("if-none-match") == tag:

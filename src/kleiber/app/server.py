@@ -6,6 +6,7 @@ as it is. The one idea: nothing is computed here, so a slow question never keeps
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -53,7 +54,10 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How a server is run: `hosts` it answers to (None: any, where a token is asked for), what it shows without an upload."""
+    """How a server is run: `hosts` it answers to (None: any, where a token is asked for), what it shows without an upload.
+
+    `warm`: make everything ready at once, rather than for the first visitor.
+    """
 
     token: str | None = None
     hosts: tuple[str, ...] | None = LOOPBACK
@@ -61,6 +65,7 @@ class Settings:
     registry: str | None = None
     ladder: str | None = None
     results: str | None = None
+    warm: bool = True
     workers: int = field(default_factory=lambda: max(2, min(8, os.cpu_count() or 2)))
     limits: Limits = field(default_factory=Limits)
 
@@ -72,6 +77,7 @@ class House:
     settings: Settings
     store: Store
     crew: Crew
+    library: pages.Library
 
     async def ask(
         self,
@@ -90,7 +96,8 @@ class House:
         arguments = {**(asked.told() if asked else {}), **more, "sources": sources}
         for name in ("table", "trace"):
             arguments.pop(name, None)
-        reply = await self.crew.ask(task, arguments, seconds=limits.long_seconds if long else limits.quick_seconds)
+        seconds = limits.long_seconds if long else limits.quick_seconds
+        reply = await self.crew.ask(task, arguments, seconds=seconds, long=long)
         return Response(reply.body, reply.status, media_type="application/json")
 
 
@@ -109,19 +116,19 @@ def make(settings: Settings | None = None) -> Guard:
     """The application: the routes behind the guard."""
     settings = settings or Settings()
     limits = settings.limits
-    house = House(
-        settings=settings,
-        store=Store(limits),
-        crew=Crew(settings.workers, memory_bytes=limits.memory_bytes, waiting=limits.waiting),
-    )
+    crew = Crew(settings.workers, memory_bytes=limits.memory_bytes, waiting=limits.waiting)
+    house = House(settings=settings, store=Store(limits), crew=crew, library=pages.Library(crew))
     for path in settings.runs:
         house.store.serve(path)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        warming = asyncio.create_task(_warm(house)) if settings.warm else None
         try:
             yield
         finally:
+            if warming:
+                warming.cancel()
             await house.crew.close()
             house.store.close()
 
@@ -131,9 +138,19 @@ def make(settings: Settings | None = None) -> Guard:
     app.include_router(_uploads(house))
     app.include_router(_questions(house))
     app.include_router(_others(house))
-    pages.add(app)
+    pages.add(app, house.library)
     _speak_plainly(app)
     return Guard(app, hosts=settings.hosts, token=settings.token, limits=limits)
+
+
+async def _warm(house: House) -> None:
+    """Make ready what the first visitor would otherwise wait for."""
+    await asyncio.gather(
+        house.crew.warm(),
+        house.library.script(),
+        asyncio.to_thread(pages.about, house.settings.limits),
+        return_exceptions=True,
+    )
 
 
 def _uploads(house: House) -> APIRouter:
@@ -234,7 +251,8 @@ def _others(house: House) -> APIRouter:
     @routes.get("/about")
     async def about() -> told.About:
         """What the page needs to know before it asks anything."""
-        return told.About(**pages.about(settings.limits), ladder=bool(settings.registry or settings.ladder))
+        known = await asyncio.to_thread(pages.about, settings.limits)
+        return told.About(**known, ladder=bool(settings.registry or settings.ladder))
 
     @routes.get("/ladder", response_model=told.Answer)
     async def ladder(request: Request) -> Response:

@@ -99,7 +99,7 @@ def main() -> None:
 
 
 def limited(memory_bytes: int) -> None:
-    """Keep this process within `memory_bytes` of data (V8, which draws pictures, reserves far more address space), where the system knows such limits."""
+    """Keep this process within `memory_bytes` of data, where the system knows such limits; V8, which draws, reserves far more."""
     try:
         import resource
     except ImportError:

@@ -14,6 +14,7 @@ Task = Callable[[dict[str, Any]], Any]
 
 TASKS: Mapping[str, Task] = {
     "ready": runs.ready,
+    "library": written.library,
     "inspect": runs.inspect,
     "check": runs.check,
     "fit": law.fit,

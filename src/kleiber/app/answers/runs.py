@@ -13,6 +13,7 @@ SHOWN_ROWS, SHOWN_COLUMNS = 5, 40
 
 def ready(asked: dict[str, Any]) -> dict[str, Any]:
     """Nothing but the imports that every answer needs."""
+
     import kleiber.figures
     import kleiber.plan
     import kleiber.runs.audit  # noqa: F401

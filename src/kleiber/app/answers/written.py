@@ -1,4 +1,4 @@
-"""The report: the file that `kleiber report` writes, for the visitor to keep."""
+"""What is long to write: the report that `kleiber report` writes, for the visitor to keep, and the charts' library."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from typing import Any
 
 from kleiber.app.memory import fit_of
 from kleiber.app.repeat import Repeat, call
+
+
+def library(asked: dict[str, Any]) -> dict[str, Any]:
+    """The JavaScript that draws the charts."""
+    from kleiber.figures import files
+
+    return {"script": files.library()}
 
 
 def report(asked: dict[str, Any]) -> dict[str, Any]:

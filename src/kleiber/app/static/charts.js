@@ -37,6 +37,19 @@ function sized(spec, width) {
 }
 
 const drawn = new Set();
+let library = null;
+
+/** The library of the charts, loaded beside the page rather than before it. */
+function vega() {
+  library = library || new Promise((resolve, reject) => {
+    const script = h("script", { src: "/static/vega.js" });
+    script.addEventListener("load", () => resolve(window.vegaEmbed));
+    script.addEventListener("error", () => reject(new Error("the charts' library did not load")));
+    document.head.append(script);
+  });
+  return library;
+}
+vega();
 
 /** A figure for one chart: `draw(spec)` draws or redraws it, `put(name, rows)` exchanges one of its data sets. */
 export function chart(name, reading, { wide = false } = {}) {
@@ -57,7 +70,7 @@ export function chart(name, reading, { wide = false } = {}) {
       tooltip: { disableDefaultStyle: true },
     };
     const holder = h("div");
-    const next = await window.vegaEmbed(holder, made, options);
+    const next = await (await vega())(holder, made, options);
     if (mine !== turn) return next.finalize();
     if (result) result.finalize();
     result = next;

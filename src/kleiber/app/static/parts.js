@@ -87,7 +87,7 @@ export function findings(found) {
     (each.caveats || []).map((caveat) => h("p", { class: "key" }, caveat)),
     each.reference ? h("p", { class: "key" }, `Source: ${each.reference}`) : null);
   return [
-    loud.length ? h("ul", { class: "findings" }, loud.map(item)) : h("p", {}, "No check found anything wrong."),
+    loud.length ? h("ul", { class: "findings" }, loud.map(item)) : well.length ? null : h("p", {}, "No check found anything wrong."),
     well.length ? h("details", {}, h("summary", {}, `${well.length} checks found nothing wrong`), h("ul", { class: "findings" }, well.map(item))) : null,
   ];
 }

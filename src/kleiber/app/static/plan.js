@@ -20,7 +20,7 @@ export function show(root, { about, table }) {
   const forecast = chart("forecast", "Everything on the tinted ground is extrapolated: no run has been there.");
   const frontier = chart("frontier", "What no other design beats: further left or lower is not to be had.", { wide: true });
   const last = { answer: null, frontier: null };
-  let largest = null, running = false, again = false, waiting = 0, gone = false;
+  let largest = null, running = false, again = false, waiting = 0, gone = false, drawing = false;
   const controls = h("div", { class: "controls" });
   const take = takeaway(() => last.answer, { table: () => table.id, rows, report: () => report(said, wrong, table, { flops: read().set.flops || "1000x" }) });
   const tryParetoButton = h("button", { type: "button", on: { click: tryPareto } }, "Draw what no other design beats");
@@ -111,8 +111,18 @@ export function show(root, { about, table }) {
       said.textContent = "";
     }
     if (again) { again = false; return now(); }
+    settled();
+  }
+
+  /** Charts follow when the questions have come to rest, one round at a time. */
+  function settled() {
     clearTimeout(waiting);
-    waiting = setTimeout(drawAll, SETTLED_MS);
+    waiting = setTimeout(async () => {
+      if (drawing) return settled();
+      drawing = true;
+      await drawAll();
+      drawing = false;
+    }, SETTLED_MS);
   }
 
   function told(answer) {
@@ -126,12 +136,18 @@ export function show(root, { about, table }) {
     }
   }
 
-  function drawAll() {
-    if (gone) return;
-    const life = isLife();
+  async function drawAll() {
+    const question = asked(), life = isLife(), same = () => !gone && JSON.stringify(asked()) === JSON.stringify(question);
     for (const [kind, figure] of [["contours", contours], ["optimum", optimum], ["forecast", forecast]]) {
       if (life) { figure.hide(); continue; }
-      ask("chart", { ...asked(), kind }).then((answer) => !gone && !isLife() && figure.draw(answer.spec), () => figure.hide());
+      if (!same()) return;
+      try {
+        const answer = await ask("chart", { ...question, kind });
+        if (same()) await figure.draw(answer.spec);
+      } catch (error) {
+        if (!error.told) throw error;
+        figure.hide();
+      }
     }
   }
 

@@ -7,6 +7,7 @@ import { address, change, ofFit, ofTable, read, shared } from "./state.js";
 
 const CANONICAL = [["params", "Params"], ["tokens", "Tokens"], ["flops", "Training FLOP"], ["loss", "Loss"]];
 const MORE = [["run", "Run"], ["unique_tokens", "Unique tokens"], ["lr", "Learning rate"], ["batch_tokens", "Batch (tokens)"]];
+const COUNTED_WORDS = { params: "Params", flops: "FLOP", loss: "Loss" };
 const COUNTED = {
   params: ["unknown", "total", "non_embedding", "active"],
   flops: ["unknown", "6nd", "counted"],
@@ -54,7 +55,8 @@ function detailed(root, { table }) {
     const told = await working(said, wrong, "Reading the table ...", () => ask("inspect", ofTable(read().set, table.id)));
     if (!told) return;
     header = told.header;
-    fill(preview, h("h2", {}, "First rows"), tableOf("The first rows, as the file has them", told.header.slice(0, told.rows[0]?.length || 0), told.rows, false));
+    fill(preview, h("h2", {}, "First rows"), h("div", { class: "preview" },
+      tableOf("The first rows, as the file has them", told.header.slice(0, told.rows[0]?.length || 0), told.rows, false)));
     mappingOf(told);
     if (told.problem) {
       fill(wrong, problem({ told: told.problem }));
@@ -83,15 +85,15 @@ function detailed(root, { table }) {
     const derived = told.runs ? told.runs.derived : {};
     const column = ([name, label]) => {
       const asked = set[`map.${name}`] || "";
-      const usual = derived[name] ? `${derived[name]}` : header.includes(name) ? `column '${name}'` : "not in the table";
-      const options = [["", `as recognised: ${usual}`], ...header.map((each) => [each, each])];
+      const usual = derived[name] ? derived[name].replace(/^column '(.*)'$/, "$1 (recognised)") : header.includes(name) ? `${name} (recognised)` : "not in the table";
+      const options = [["", usual], ...header.map((each) => [each, each])];
       if (asked && !header.includes(asked)) options.push([asked, asked]);
       return field(label, choice(options, asked, (value) => { change({ [`map.${name}`]: value }); look(); }));
     };
     const convention = (name) => {
       const now = told.runs ? told.runs.conventions[name] : "unknown";
-      const options = [["", `as recognised: ${now.replaceAll("_", " ")}`], ...COUNTED[name].slice(1).map((word) => [word, word.replaceAll("_", " ")])];
-      return field(`${name[0].toUpperCase()}${name.slice(1)} counted as`, choice(options, set[`conv.${name}`] || "",
+      const options = [["", now === "unknown" ? "not stated" : `${now.replaceAll("_", " ")} (recognised)`], ...COUNTED[name].slice(1).map((word) => [word, word.replaceAll("_", " ")])];
+      return field(`${COUNTED_WORDS[name]} counted as`, choice(options, set[`conv.${name}`] || "",
         (value) => { change({ [`conv.${name}`]: value }); look(); }));
     };
     const where = text(set.where, (value) => { change({ where: value }); look(); }, { placeholder: "loss < 3.44 and params > 70M" });
