@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kleiber.app.limits import Limits
 from kleiber.errors import InputError
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ def options(fitting: Asked) -> Any:
 def _read(source: Asked, reading: Asked) -> RunTable:
     from kleiber.runs import Conventions, read
 
-    limited(Path(source["path"]))
+    limited(source)
     table = read(
         source["path"],
         map=reading["map"] or None,
@@ -101,18 +100,14 @@ def _read(source: Asked, reading: Asked) -> RunTable:
     return replace(table, source=source["name"])
 
 
-def limited(path: Path, limits: Limits | None = None) -> None:
+def limited(source: Asked) -> None:
     """Raises `InputError` for a file with more rows or columns than are read here, before it is unfolded."""
-    limits = limits or Limits()
-    rows, columns = extent(path)
-    if rows > limits.upload_rows:
-        raise InputError(
-            "there are too many rows", found=f"{rows:,}", expected=f"at most {limits.upload_rows:,}", where=str(path)
-        )
-    if columns > limits.upload_columns:
-        raise InputError(
-            "there are too many columns", found=columns, expected=f"at most {limits.upload_columns:,}", where=str(path)
-        )
+    counts = zip(("rows", "columns"), extent(Path(source["path"])), (source["rows"], source["columns"]), strict=True)
+    for what, count, most in counts:
+        if count > most:
+            raise InputError(
+                f"there are too many {what}", found=f"{count:,}", expected=f"at most {most:,}", where=source["path"]
+            )
 
 
 def extent(path: Path) -> tuple[int, int]:

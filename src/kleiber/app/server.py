@@ -91,8 +91,9 @@ class House:
     ) -> Response:
         """The crew's answer about some uploads of this visitor's."""
         session = request.scope["kleiber.session"]
-        sources = [source(self.store.find(session, id)) | {"id": id} for id in dict.fromkeys(uploads)]
         limits = self.settings.limits
+        most = {"rows": limits.upload_rows, "columns": limits.upload_columns}
+        sources = [source(self.store.find(session, id)) | most | {"id": id} for id in dict.fromkeys(uploads)]
         arguments = {**(asked.told() if asked else {}), **more, "sources": sources}
         for name in ("table", "trace"):
             arguments.pop(name, None)

@@ -116,13 +116,12 @@ def _serve(settings: Settings, host: str, port: int) -> None:
             where=f"{host}:{port}",
             remedy="name another --port, or 0 for a free one",
         ) from None
+    page = make(settings)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}/"
     screen.say("The planner: ", (address + (f"?token={settings.token}" if settings.token else ""), "bold"))
     screen.say("Ctrl-C ends it, and forgets what was uploaded.")
-    config = uvicorn.Config(
-        make(settings), log_level="warning", server_header=False, date_header=False, proxy_headers=False
-    )
+    config = uvicorn.Config(page, log_level="warning", server_header=False, date_header=False, proxy_headers=False)
     uvicorn.Server(config).run(sockets=[listener])
 
 

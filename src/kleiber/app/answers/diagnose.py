@@ -61,11 +61,10 @@ def columns(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _columns(source: Mapping[str, Any]) -> dict[str, Any]:
-    from pathlib import Path
 
     from kleiber.diagnose.read import read_columns
 
-    limited(Path(source["path"]))
+    limited(source)
     found = read_columns(source["path"])
     if sum(map(len, found.values())) > MOST_VALUES:
         raise InputError("there are too many values", expected=f"at most {MOST_VALUES:,}", where=source["path"])

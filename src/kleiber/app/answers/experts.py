@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from kleiber.app.memory import limited
@@ -29,7 +28,7 @@ def _cluster(asked: dict[str, Any]) -> Any:
 def _trace(asked: dict[str, Any]) -> Any:
     from kleiber.experts.read import read_trace
 
-    limited(Path(asked["sources"][0]["path"]))
+    limited(asked["sources"][0])
     return read_trace(asked["sources"][0]["path"])
 
 

@@ -28,7 +28,7 @@ def inspect(asked: dict[str, Any]) -> dict[str, Any]:
 
     source = asked["sources"][0]
     path = Path(source["path"])
-    limited(path)
+    limited(source)
     reader = recognise(path, _head(path))
     header, first = _first(reader, path)
     found: dict[str, Any] = {"format": reader.name, "header": header, "rows": first, "problem": None}
