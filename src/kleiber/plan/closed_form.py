@@ -47,6 +47,9 @@ def minimise(coefficients_BT: Array, exponents_BT2: Array, limits: Boundary) -> 
     A draw without an interior optimum gets the end of the boundary it runs into.
     """
     terms = _terms(coefficients_BT, exponents_BT2)
+    start = _start(terms, limits)
+    if (root := _settled(terms, limits, start)) is not None:
+        return root
     low, high = (np.full(len(coefficients_BT), end) for end in (limits.low, limits.high))
     # Where limits meet or end, the balance jumps: look there first, since Newton's method would halve its way in.
     for corner in (limits.low, *limits.kinks, limits.high):
@@ -56,7 +59,7 @@ def minimise(coefficients_BT: Array, exponents_BT2: Array, limits: Boundary) -> 
         if corner < limits.high:
             after = _balance(terms, limits, np.full(len(low), corner + NEAR[1]))[0]
             high = np.where(after >= 0, np.minimum(high, corner), high)
-    x = np.clip(_start(terms, limits), low, high)
+    x = np.clip(start, low, high)
     for _ in range(STEPS):
         balance, slope = _balance(terms, limits, x)
         low, high = np.where(balance < 0, x, low), np.where(balance > 0, x, high)
@@ -87,6 +90,16 @@ def _terms(coefficients_BT: Array, exponents_BT2: Array) -> _Terms:
     logs_TB = np.where(weight_TB > 0, np.log(np.maximum(weight_TB, 1e-300)), -np.inf)
     p_TB, q_TB = (np.ascontiguousarray(exponents_BT2[:, there_T, index].T) for index in (0, 1))
     return _Terms(logs_TB=logs_TB, p_TB=p_TB, q_TB=q_TB)
+
+
+def _settled(terms: _Terms, limits: Boundary, x_B: Array) -> Array | None:
+    """The roots, where one more step from `x_B` is below the resolution for every draw and none is near an end: no more to do."""
+    balance, slope = _balance(terms, limits, x_B)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        step_B = balance / slope
+    near = np.abs(step_B) < RESOLUTION * max(1.0, float(np.abs(x_B).max(initial=0.0)))
+    inside = (x_B > limits.low + NEAR[1]) & (x_B < limits.high + NEAR[0])
+    return x_B - step_B if bool(np.all(near & inside & (slope > 0))) else None
 
 
 def _start(terms: _Terms, limits: Boundary) -> Array:

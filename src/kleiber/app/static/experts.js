@@ -55,7 +55,7 @@ export function show(root, { about }) {
     const shown = answer.seconds >= 1 ? `${answer.seconds.toPrecision(3)} s` : `${(1000 * answer.seconds).toPrecision(3)} ms`;
     fill(stepped, h("div", { class: "decision" }, h("p", { class: "headline" }, `${shown} a step`)),
       tableOf("What it is spent on", ["", "Share", "Seconds"], answer.parts.filter((part) => part.seconds > 0).map((part) => [part.words, `${((100 * part.seconds) / answer.seconds).toFixed(1)} %`, part.seconds.toPrecision(3)])),
-      takeaway(() => last.step, { link: false }));
+      takeaway(() => last.step, { link: false, python: false }));
     await timeline.draw(answer.spec);
   }
 

@@ -23,7 +23,7 @@ export function show(root, { about }) {
     pause.textContent = paused ? "Go on looking" : "Pause";
     if (!paused) look();
   } } }, "Pause");
-  root.append(h("div", { class: "row" }, pause, said), wrong, h("div", { class: "panels" }, figure.figure), detail, takeaway(() => last.answer, { rows, link: true }));
+  root.append(h("div", { class: "row" }, pause, said), wrong, h("div", { class: "panels" }, figure.figure), detail, takeaway(() => last.answer, { rows, python: false }));
 
   async function look() {
     clearTimeout(timer);
@@ -50,6 +50,7 @@ export function show(root, { about }) {
     if (answer.spec && spec !== drawn) { drawn = spec; await figure.draw(answer.spec); }
   }
 
+  said.textContent = "Looking ...";
   look();
   return () => { gone = true; clearTimeout(timer); };
 }

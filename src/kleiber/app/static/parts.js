@@ -109,7 +109,7 @@ export function problem(error) {
   const inside = [told.found && `found ${told.found}`, told.expected && `expected ${told.expected}`].filter(Boolean).join("; ");
   const refused = told.kind === "refusal";
   return h("div", { class: "problem", role: "alert" },
-    h("strong", {}, `${told.where ? `${told.where}: ` : ""}${told.message}`),
+    h("strong", {}, told.where ? `${told.where}: ${told.message}` : `${told.message.slice(0, 1).toUpperCase()}${told.message.slice(1)}`),
     inside ? h("p", {}, `${inside[0].toUpperCase()}${inside.slice(1)}.`) : null,
     told.remedy ? h("p", {}, `${refused ? "What would change it" : "What to do"}: ${told.remedy}.`.replace("..", ".")) : null);
 }
@@ -176,7 +176,7 @@ const cell = (value) => {
 export const csv = (rows) => rows.map((row) => row.map(cell).join(",")).join("\n") + "\n";
 
 /** How an answer is taken away: as a link, a command, a program, a table, a report. `now()` gives the last answer. */
-export function takeaway(now, { table: id = null, rows = null, report = null, link = true } = {}) {
+export function takeaway(now, { table: id = null, rows = null, report = null, link = true, python = true } = {}) {
   const said = h("span", { class: "copied", role: "status" });
   const shown = h("input", { type: "text", readonly: true, "aria-label": "Copied text", hidden: true });
   const button = (words, act) => h("button", { type: "button", on: { click: act } }, words);
@@ -194,7 +194,7 @@ export function takeaway(now, { table: id = null, rows = null, report = null, li
   return h("div", { class: "share" },
     link ? button("Copy link", share) : null,
     button("Copy as command", () => now() && give("Command", now().command)),
-    button("Copy as Python", () => now() && now().python && give("Python", now().python)),
+    python && button("Copy as Python", () => now() && now().python && give("Python", now().python)),
     rows ? button("CSV", () => now() && download("kleiber.csv", csv(rows(now())), "text/csv")) : null,
     report ? button("Report", report) : null,
     said, shown);

@@ -27,7 +27,7 @@ export function show(root, { about, table }) {
   const axes = choice([["loss,serving_cost", "loss and serving cost"], ["loss,training_flops", "loss and training compute"], ["loss,tpot_ms", "loss and time per token"], ["loss,memory_gb", "loss and memory"], ["loss,training_cost", "loss and training cost"]],
     read().set.axes || "loss,serving_cost", (value) => change({ axes: value }));
   root.append(h("div", { class: "side" }, controls, h("div", {}, said, wrong, decision, take, details,
-    h("div", { class: "panels" }, contours.figure, optimum.figure, forecast.figure),
+    h("div", { class: "panels" }, contours.figure), h("div", { class: "panels" }, optimum.figure, forecast.figure),
     h("section", { "aria-label": "Pareto front" }, h("h2", {}, "What no other design beats"), h("div", { class: "row" }, field("Over", axes), tryParetoButton), paretoSaid, pareto,
       h("div", { class: "panels" }, frontier.figure)))));
 
@@ -61,7 +61,7 @@ export function show(root, { about, table }) {
     fill(controls,
       h("fieldset", {}, h("legend", {}, "Budget"), flops.element, serve.element, others.map((name) =>
         field(name.replaceAll("_", " "), text(set[`at.${name}`], (value) => put(`at.${name}`)(Number.isNaN(readNumber(value)) ? value : String(readNumber(value))), {}), "An input of this law."))),
-      h("fieldset", {}, h("legend", {}, "The model's life"), h("p", { class: "hint" }, "Any of these makes it a plan for a shape to build, with its rivals: seconds rather than an instant."),
+      folded("The model's life", LIFE, h("p", { class: "hint" }, "Any of these makes it a plan for a shape to build, with its rivals: seconds rather than an instant."),
         h("div", { role: "group", "aria-label": "Families" }, about.families.map(box)),
         dial("Context (tokens)", set.context, [1e3, 1e6], put("context")).element,
         field("Hardware", choice([["", "not asked"], ...about.hardware], set.hardware || "", put("hardware"))),
@@ -71,7 +71,12 @@ export function show(root, { about, table }) {
         dial("Time per token (ms)", set.max_tpot_ms, [1, 1000], put("max_tpot_ms")).element,
         dial("Unique tokens", set.unique_tokens, [1e9, 1e14], put("unique_tokens"), { hint: "Before data repeats." }).element,
         dial("Cost of all (USD)", set.max_cost, [1e3, 1e9], put("max_cost")).element),
-      h("fieldset", {}, h("legend", {}, "Limits of size"), dial("Params at most", set.max_params, [1e6, 1e13], put("max_params")).element, dial("Tokens at most", set.max_tokens, [1e9, 1e15], put("max_tokens")).element));
+      folded("Limits of size", ["max_params", "max_tokens"], dial("Params at most", set.max_params, [1e6, 1e13], put("max_params")).element, dial("Tokens at most", set.max_tokens, [1e9, 1e15], put("max_tokens")).element));
+  }
+
+  /** Fields that are out of the way until one of them is used. */
+  function folded(title, names, ...parts) {
+    return h("details", { class: "folded", open: names.some((name) => read().set[name]) }, h("summary", {}, title), parts);
   }
 
   function asked() {
