@@ -96,7 +96,7 @@ $(VENV)/.kleiber: $(VENV)/.python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.kleiber
 	@echo "Installing what the tests need ..."
-	@$(INSTALL) --group dev
+	@$(INSTALL) --editable '.[app]' --group dev
 	@touch $@
 
 $(VENV)/.lab: $(VENV)/.kleiber

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from kleiber.cli import (
+    app_server,
     backtest,
     carry,
     chart,
@@ -53,6 +54,7 @@ COMMANDS: tuple[Command, ...] = (
     published.COMMAND,
     laws.COMMAND,
     chart.COMMAND,
+    app_server.COMMAND,
     experts_stats.COMMAND,
     experts_place.COMMAND,
     experts_replay.COMMAND,

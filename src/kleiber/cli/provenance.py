@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,15 @@ LIBRARIES = ("numpy", "scipy")
 
 def versions() -> dict[str, str]:
     """The versions that a number depends on."""
+    return {"kleiber": kleiber.__version__} | {name: _version(name) for name in LIBRARIES}
+
+
+@cache
+def _version(name: str) -> str:
+    """The installed version, read off its metadata once: that takes longer than many an answer."""
     from importlib.metadata import version
 
-    return {"kleiber": kleiber.__version__} | {name: version(name) for name in LIBRARIES}
+    return version(name)
 
 
 def of_runs(runs: RunTable) -> dict[str, Any]:

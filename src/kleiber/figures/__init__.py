@@ -6,10 +6,12 @@ This is the contents page: one file per chart, `scene`, `marks` and `theme` for 
 from kleiber.figures.cloud import optimum_cloud, parameter_cloud
 from kleiber.figures.compute import loss_against_compute
 from kleiber.figures.emergence import emergence_chart
+from kleiber.figures.expert_loads import device_loads
 from kleiber.figures.files import save
 from kleiber.figures.forecast import forecast_curve
 from kleiber.figures.frontier import frontier_chart
 from kleiber.figures.heldout import allocation_by_cut, heldout_errors
+from kleiber.figures.ladder import ladder_chart
 from kleiber.figures.limits import limits_chart
 from kleiber.figures.plane import contours
 from kleiber.figures.residuals import residuals
@@ -21,11 +23,13 @@ from kleiber.figures.timeline import pipeline_timeline
 __all__ = [
     "allocation_by_cut",
     "contours",
+    "device_loads",
     "emergence_chart",
     "fluctuation_chart",
     "forecast_curve",
     "frontier_chart",
     "heldout_errors",
+    "ladder_chart",
     "limits_chart",
     "loss_against_compute",
     "loss_at_equal_compute",

@@ -26,12 +26,15 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 ACROSS, UP, LEVELS = 400, 300, 9
 STRIDE = 0.02  # of the width of the picture
+MOST_DOTS = 300
 
 
-def contours(fit: Fit, path: Path | None = None, plan: Plan | None = None) -> alt.LayerChart | None:
+def contours(
+    fit: Fit, path: Path | None = None, plan: Plan | None = None, *, cloud: bool = False
+) -> alt.LayerChart | None:
     """Contours of equal loss over params and tokens: runs, budgets, the optimum's path with its interval, the plan.
 
-    None for a law of one input, and where nothing was fitted.
+    With `cloud`, the optima of some draws as well. None for a law of one input, and where nothing was fitted.
     """
     import altair as alt
 
@@ -47,7 +50,7 @@ def contours(fit: Fit, path: Path | None = None, plan: Plan | None = None) -> al
     if scene.columns:
         layers.append(_runs(scene, x, y))
     if plan is not None:
-        layers += _plan(plan, x, y)
+        layers += [*(_cloud(plan, x, y) if cloud else []), *_plan(plan, x, y)]
     notes = [
         f"{scene.count_words} Grey curves: equal loss. Dashed: equal compute. "
         + ("Orange: the compute-optimal path with its 95 % interval. " if path is not None else "")
@@ -182,6 +185,15 @@ def _runs(scene: Scene, x: Any, y: Any) -> Any:
     )
     heads = {"row": "Row", "params": "Params", "tokens": "Tokens", "flops": "FLOP", "loss": scene.target}
     return with_tooltips(chart.encode(x=x, y=y), heads)
+
+
+def _cloud(plan: Plan, x: Any, y: Any) -> list[Any]:
+    """Where some draws put the optimum: along the budget's line, as far as the runs leave it open."""
+    import altair as alt
+
+    shown_B3 = plan.cloud_B3[:: max(1, -(-len(plan.cloud_B3) // MOST_DOTS))]
+    dots = alt.Chart(rows("cloud", params=shown_B3[:, 0], tokens=shown_B3[:, 1]))
+    return [dots.mark_circle(clip=True, size=12, opacity=0.35, color=VERMILLION).encode(x=x, y=y)]
 
 
 def _plan(plan: Plan, x: Any, y: Any) -> list[Any]:

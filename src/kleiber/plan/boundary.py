@@ -23,6 +23,7 @@ from kleiber.plan.question import Limit
 
 Array = NDArray[np.float64]
 FURTHEST = 60.0  # how far, in ln(params), an optimum is looked for on either side of params = tokens
+NARROWINGS = 6  # each to one part in 399 of the last: beyond the digits of a float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,9 +101,11 @@ def _gap(first: Curve, second: Curve, x_R: Array) -> Array:
 
 def _cross(first: Curve, second: Curve, low: float, high: float) -> float:
     sign = np.sign(_gap(first, second, np.array([low]))[0])
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if np.sign(_gap(first, second, np.array([middle]))[0]) == sign else (low, middle)
+    for _ in range(NARROWINGS):
+        x_R = np.linspace(low, high, 400)
+        changed_R = np.sign(_gap(first, second, x_R)) != sign
+        at = max(1, int(changed_R.argmax())) if changed_R.any() else len(x_R) - 1
+        low, high = float(x_R[at - 1]), float(x_R[at])
     return (low + high) / 2
 
 

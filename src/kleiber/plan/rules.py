@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kleiber.plan.boundary import Boundary
+from kleiber.plan.boundary import NARROWINGS, Boundary
 from kleiber.plan.result import RuleOutcome, amount
 from kleiber.plan.surface import Surface
 
@@ -66,10 +66,11 @@ def shape(rule: Rule, limits: Boundary, anchor: tuple[float, float] | None) -> t
     else:
         return None
     low, high = limits.low, limits.high
-    for _ in range(80):
-        middle = (low + high) / 2
-        left_over = float(limits.at(np.array([middle]))[0][0]) > rule.power * middle + offset
-        low, high = (middle, high) if left_over else (low, middle)
+    for _ in range(NARROWINGS):
+        x_R = np.linspace(low, high, 400)
+        short_R = ~(limits.at(x_R)[0] > rule.power * x_R + offset)
+        at = max(1, int(short_R.argmax())) if short_R.any() else len(x_R) - 1
+        low, high = float(x_R[at - 1]), float(x_R[at])
     return float(np.exp(low)), float(np.exp(limits.at(np.array([low]))[0][0]))
 
 

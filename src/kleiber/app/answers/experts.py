@@ -1,0 +1,133 @@
+"""Questions about experts: how uneven they are, where to place them, what a step takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kleiber.app.memory import limited
+from kleiber.app.repeat import Repeat
+
+CLUSTER = "cluster.toml"
+
+
+def cluster_text(cluster: Mapping[str, Any]) -> str:
+    """The cluster as the file that the command takes."""
+    lines = [
+        f"{name} = {list(value) if isinstance(value, list) else value}" for name, value in cluster.items() if value
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cluster(asked: dict[str, Any]) -> Any:
+    from kleiber.experts.cluster import cluster_of
+
+    return cluster_of({name: value for name, value in asked["cluster"].items() if value}, where="the cluster")
+
+
+def _trace(asked: dict[str, Any]) -> Any:
+    from kleiber.experts.read import read_trace
+
+    limited(asked["sources"][0])
+    return read_trace(asked["sources"][0]["path"])
+
+
+def place(asked: dict[str, Any]) -> dict[str, Any]:
+    """`kleiber experts place`, with the loads before and after as heat maps and the statistics of the trace."""
+    from kleiber.cli.experts_place import chosen_groups
+    from kleiber.experts import words
+    from kleiber.experts.balance import statistics
+    from kleiber.experts.placement import find
+
+    trace, devices = _trace(asked), _cluster(asked)
+    groups = chosen_groups(asked["hierarchical"], asked["groups"], trace.experts, devices)
+    found = find(asked["policy"]).place(trace.load_LE, devices, groups=groups, source=asked["sources"][0]["name"])
+    before = find("static").place(trace.load_LE, devices)
+    known = statistics(trace)
+    repeat = _repeat(asked, "place")
+    repeat.option("--policy", asked["policy"], "window-fill").say("--hierarchical" if asked["hierarchical"] else None)
+    repeat.option("--groups", asked["groups"])
+    return repeat.answer(
+        found.to_json(),
+        _python(asked, f"placed = find({asked['policy']!r}).place(trace.load_LE, cluster{_grouped(groups)})"),
+        sentences=[*words.of_statistics(known), *words.of_placement(found, groups)],
+        cluster=cluster_text(asked["cluster"]),
+        balancedness={"before": before.balancedness, "after": found.balancedness},
+        spec=_maps(before, found),
+    )  # fmt: skip
+
+
+def _grouped(groups: int | None) -> str:
+    return f", groups={groups}" if groups else ""
+
+
+def _repeat(asked: dict[str, Any], command: str) -> Repeat:
+    repeat = Repeat({}, "experts", command)
+    if command == "place":
+        repeat.say(asked["sources"][0]["name"])
+    return repeat.option("--cluster", CLUSTER)
+
+
+def _python(asked: dict[str, Any], body: str) -> str:
+    given = {name: value for name, value in asked["cluster"].items() if value}
+    return (
+        "from kleiber.experts.cluster import cluster_of\nfrom kleiber.experts.placement import find\n"
+        f"from kleiber.experts.read import read_trace\n\ntrace = read_trace({asked['sources'][0]['name']!r})\n"
+        f"cluster = cluster_of({given!r}, where='the cluster')\n{body}\nprint(placed.balancedness)"
+    )
+
+
+def _maps(before: Any, after: Any) -> dict[str, Any]:
+    from kleiber.figures import device_loads
+    from kleiber.figures.files import specification
+
+    worst = f"Balancedness {before.balancedness:.3f} before, {after.balancedness:.3f} after."
+    pair = [
+        ("Experts in order", before.device_load_LG()),
+        (f"Placed by {after.policy}", after.device_load_LG()),
+    ]
+    return specification(
+        device_loads(pair, "What each device serves", [worst, "The darkest cell of a row sets its pace."])
+    )
+
+
+def simulate(asked: dict[str, Any]) -> dict[str, Any]:
+    """`kleiber experts simulate`, with the timeline of its pipeline."""
+    from kleiber.cli.experts_job import JobOptions
+    from kleiber.cli.experts_simulate import WORDS
+    from kleiber.cost import find_hardware
+    from kleiber.cost.models import find_model
+    from kleiber.experts.layers import sparse_layer
+    from kleiber.experts.placement import find
+    from kleiber.experts.simulate import simulate as run
+    from kleiber.figures import pipeline_timeline
+    from kleiber.figures.files import specification
+
+    layout = [f"{name}={value}" for name, value in asked["layout"].items()]
+    job_options = JobOptions(
+        model=asked["model"], cluster=CLUSTER, hardware=asked["hardware"], layout=layout or None, schedule=asked["schedule"],
+        batch_tokens=asked["batch_tokens"], context=asked["context"], recompute=asked["recompute"],
+        node_limit=asked["node_limit"], capacity=asked["capacity"], hide=asked["hide"],
+    )  # fmt: skip
+    shape, devices = find_model(asked["model"]).shape, _cluster(asked)
+    sparse_layer(shape)
+    job = job_options._job(shape, devices, find_hardware(asked["hardware"]))
+    trace = _trace(asked) if asked["sources"] else None
+    placed = None
+    if trace is not None and asked["placed"]:
+        placed = find(asked["policy"]).place(trace.load_LE, devices)
+    step = run(job, None if trace is None else trace.load_LE, placed)
+    repeat = _repeat(asked, "simulate").option("--model", asked["model"])
+    repeat.option("--trace", asked["sources"][0]["name"] if asked["sources"] else None)
+    repeat.option("--placement", "placement.json" if placed is not None else None)
+    repeat.option("--hardware", asked["hardware"], "h100").option("--layout", asked["layout"])
+    for name, usual in (("schedule", "1f1b"), ("batch_tokens", None), ("context", "4096"), ("node_limit", None),
+                        ("recompute", "none"), ("capacity", None)):  # fmt: skip
+        repeat.option("--" + name.replace("_", "-"), asked[name], usual)
+    repeat.say("--hide" if asked["hide"] else None)
+    parts = [{"words": words, "seconds": getattr(step, name)} for name, words in WORDS.items()]
+    title = f"{job.shape.name}: {job.schedule}, {step.micro_batches} micro-batches"
+    return repeat.answer(
+        step.to_json(), "", parts=parts, seconds=step.seconds, cluster=cluster_text(asked["cluster"]),
+        spec=specification(pipeline_timeline(step.run, title)),
+    )  # fmt: skip

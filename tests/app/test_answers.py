@@ -1,0 +1,123 @@
+"""The page says what the shell says: every answer is what the copied command prints, and the copied Python runs."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.app.conftest import DRAWS, Ask
+from tests.cli.conftest import invoke
+
+QUESTIONS: list[tuple[str, dict[str, Any]]] = [
+    ("check", {"draws": None, "table_only": True}),
+    ("fit", {}),
+    ("fit", {"fitting": {"bootstrap": DRAWS, "starts": 8, "law": "E + A/params**alpha + B/tokens**beta", "seed": 3,
+                         "fix": {"alpha": 0.35}}}),
+    ("fit", {"reading": {"map": {"params": "Model Size", "tokens": "seen tokens", "loss": "final"}, "where": "params > 30M",
+                         "conventions": {"loss": "nats_per_token"}}}),
+    ("plan", {"flops": "1000x"}),
+    ("plan", {"flops": "1e24", "serve_tokens": "1T", "max_params": "20B", "near": 0.002, "level": 0.9}),
+    ("plan", {"flops": "1e24", "life": {"family": "dense", "context": "32k", "hardware": "h100", "price": "2..4"},
+              "serve_tokens": "500B"}),
+    ("forecast", {"params": "7B", "tokens": "1T"}),
+    ("forecast", {"params": "7B", "flops": "1e23", "level": 0.5}),
+    pytest.param("next", {"target": "100x", "budget": "2x", "runs": 2, "draws": 300}, marks=pytest.mark.slow),
+    pytest.param("backtest", {"laws": ["chinchilla"], "folds": 2}, marks=pytest.mark.slow),
+    pytest.param("check", {"table_only": False}, marks=pytest.mark.slow),
+    pytest.param("frontier", {"flops": "1e24", "over": "loss,training_flops", "life": {"family": "dense"}},
+                 marks=pytest.mark.slow),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "more"), QUESTIONS)
+def test_the_copied_command_prints_the_answer(
+    path: str, more: dict[str, Any], ask: Ask, ladder_csv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = ask(path, **more)
+    monkeypatch.chdir(ladder_csv.parent)
+    words = shlex.split(answer["command"])
+    assert words[0] == "kleiber"
+    printed = invoke(*words[1:], "--json")
+    assert printed.exit_code == 0, printed.output
+    assert json.loads(printed.stdout) == answer["result"]
+
+
+@pytest.mark.parametrize(("path", "more", "name"), [
+    ("plan", {"flops": "1000x", "serve_tokens": "1T"}, "plan"),
+    ("plan", {"flops": "1e24", "life": {"family": "dense", "hardware": "h100"}}, "plan"),
+    ("fit", {}, "fit"),
+])  # fmt: skip
+def test_the_copied_python_gives_the_answer(
+    path: str, more: dict[str, Any], name: str, ask: Ask, ladder_csv: Path
+) -> None:
+    answer = ask(path, **more)
+    shown = "plan.to_json()['params']" if name == "plan" else "fit.parameters"
+    script = f"{answer['python']}\nimport json\nprint(json.dumps({shown}))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ladder_csv.parent, check=True
+    )
+    told = json.loads(done.stdout.splitlines()[-1])
+    result = answer["result"]
+    assert told == (
+        result["params"] if name == "plan" else {key: each["value"] for key, each in result["parameters"].items()}
+    )
+
+
+def test_a_table_is_understood_or_says_what_is_missing(ask: Ask) -> None:
+    told = ask("inspect", draws=None)
+    assert told["header"] == ["which", "Model Size", "seen tokens", "final"]
+    assert told["rows"][0][0] == "run-0"
+    assert told["runs"]["count"] == 18
+    assert told["runs"]["derived"]["params"] == "column 'Model Size'"
+    lost = ask("inspect", draws=None, reading={"map": {"params": "Modell Size"}})
+    assert lost["runs"] is None
+    assert "Modell Size" in json.dumps(lost["problem"])
+    assert "/tmp" not in json.dumps(lost["problem"]), "the folders of this machine are nobody's business"
+
+
+def test_charts_are_the_reports(ask: Ask) -> None:
+    for kind in ("contours", "optimum", "forecast", "residuals"):
+        spec = ask("chart", kind=kind, flops="1000x")["spec"]
+        assert {"layer", "concat", "hconcat", "vconcat"} & spec.keys()
+    named = {layer["data"]["name"] for layer in ask("chart", kind="contours", flops="1000x")["spec"]["layer"]}
+    assert {"plan", "cloud"} <= named, "the page exchanges these when a slider moves"
+
+
+def test_a_plan_says_its_prices_and_rules_in_words(ask: Ask) -> None:
+    answer = ask("plan", flops="1000x")
+    assert answer["prices"][0]["words"].startswith("training compute: 1 % more takes ")
+    assert [rule["words"] for rule in answer["rules"]]
+    assert 10 < len(answer["dots"]) <= 300
+    assert answer["sentences"][0].startswith("Train ")
+
+
+def test_a_refusal_is_an_answer(client: Any, ask: Ask) -> None:
+    content = b"params,tokens,loss\n" + b"".join(b"%de6,1e9,3.%d\n" % (k, k) for k in range(1, 4))
+    few = client.post("/api/uploads", params={"name": "few.csv"}, content=content).json()["id"]
+    told = client.post("/api/plan", json={"table": few, "flops": "1e24", "fitting": {"bootstrap": 20}})
+    assert told.status_code == 409
+    assert told.json()["kind"] == "refusal"
+    assert told.json()["remedy"]
+
+
+@pytest.mark.parametrize(("path", "more", "says"), [
+    ("fit", {"fitting": {"law": "__import__('os').system('true')"}}, ""),
+    ("fit", {"fitting": {"law": "E + A/parms**alpha"}}, "parms"),
+    ("fit", {"reading": {"where": "().__class__"}}, ""),
+    ("plan", {"flops": "many"}, "many"),
+    ("plan", {"flops": "-1e20"}, "-1e20"),
+    ("plan", {"flops": "1e24", "life": {"hardware": "h1000"}}, "h100"),
+    ("plan", {"flops": "1e24", "life": {"max_tpot_ms": "1"}}, "hardware"),
+    ("chart", {"kind": "pie"}, "pie"),
+])  # fmt: skip
+def test_bad_input_is_named(path: str, more: dict[str, Any], says: str, ask: Ask) -> None:
+    told = ask(path, status=422, **more)
+    assert told["schema"] == "kleiber/problem/1"
+    assert told["kind"] == "input"
+    assert says in json.dumps(told)
