@@ -7,10 +7,14 @@ that export nothing are listed here by module. Nothing of Kleiber is imported: t
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 FOLDERS = ("runs", "laws", "cost", "fit", "plan", "figures", "report")
@@ -42,8 +46,15 @@ MODULES = {
     "ledger": ("kleiber.fit.ledger", "kleiber.fit.ledger_score"),
     "foundations": ("kleiber.quantity", "kleiber.finding", "kleiber.errors"),
 }
-INTRODUCTION = """What `import kleiber` gives, and where each is described. The folders have pages of their own; what is described on
-none of them stands below."""
+TITLES = {"ledger": "The ledger of forecasts", "foundations": "Quantities, findings, errors"}
+INTRODUCTION = """What `import kleiber` gives, and where each is described. The folders have pages of their own; what is
+described on none of them stands below."""
+
+
+@cache
+def tree_of(module: str) -> ast.Module:
+    """The syntax tree of a module."""
+    return ast.parse(source_of(module).read_text(encoding="utf-8"))
 
 
 def source_of(module: str) -> Path:
@@ -54,15 +65,16 @@ def source_of(module: str) -> Path:
 
 def exported(module: str) -> list[str]:
     """The names in `__all__`, none if there is none."""
-    for node in ast.parse(source_of(module).read_text(encoding="utf-8")).body:
+    for node in tree_of(module).body:
         if isinstance(node, ast.Assign) and any(isinstance(to, ast.Name) and to.id == "__all__" for to in node.targets):
             return [str(ast.literal_eval(each)) for each in node.value.elts]  # type: ignore[attr-defined]
     return []
 
 
+@cache
 def home(module: str, name: str) -> str:
     """Where a name that a module imports, or imports of an import, is defined."""
-    for node in ast.walk(ast.parse(source_of(module).read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 if (alias.asname or alias.name) == name:
@@ -90,7 +102,7 @@ def pages() -> dict[str, str]:
         "kleiber.diagnose.diagnostic",
         *(each for each in rooms if not each.endswith(".DIAGNOSTICS")),
     ]
-    made = {folder: f"# `kleiber.{folder}`\n\n" + blocks(names) for folder, names in homes.items()}
+    made = {name: f"# {TITLES.get(name, f'`kleiber.{name}`')}\n\n" + blocks(names) for name, names in homes.items()}
     public = {name: home("kleiber", name) for name in exported("kleiber")}
     known = [each for names in homes.values() for each in names]
     others = [each for each in public.values() if not any(f"{each}.".startswith(f"{one}.") for one in known)]
@@ -100,6 +112,8 @@ def pages() -> dict[str, str]:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """The site also has the reference."""
+    from mkdocs.structure.files import File
+
     for name, content in pages().items():
         files.append(File.generated(config, f"reference/{name}.md", content=content))
     return files

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -53,7 +52,10 @@ def test_every_command_has_its_section() -> None:
 def test_links_lead_somewhere() -> None:
     for page in [*examples.ROOT.glob("*.md"), *(examples.ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
+            made = (
+                "/reference/" in target
+            )  # written when the manual is built; tests/docs/test_reference.py has its pages
+            assert made or (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
 
 
 def test_alike() -> None:
