@@ -31,7 +31,7 @@ NEEDS = {
     "docs/claims/power-law.md": "revisiting_nsl/benchmark.lang.csv",
 }
 # Their commands take long together: `make test-slow` runs them.
-SLOW = ("docs/claims/", "docs/experts-step.md")
+SLOW = ("docs/claims/", "docs/start.md")
 SKIPPED = re.compile(r"<!-- not run: [^>]{10,} -->\n+```\w+\n.*?```", re.DOTALL)
 IMAGES = {"loss-against-compute.svg": "compute", "equal-loss.svg": "contours"}
 COLUMNS = {"run": "name", "params": "size", "tokens": "bytes seen", "loss": "val", "seed": "seed", "trunk": "trunk"}
