@@ -5,9 +5,9 @@
 #   make test-slow   the tests that take minutes
 #   make bench       benchmarks, as ratios within one run (LAB=0 leaves those of the lab out)
 #   make lint        ruff and pyright
-#   make docs        the documentation as pages, into site/
+#   make docs        the manual as pages, into site/
 #   make lab         PyTorch and the corpus, for training runs of your own
-#   make examples    the commands shown in the pages, run again and their output written anew
+#   make examples    what the pages and notebooks show, run again and its output written anew
 #   make package     sdist and wheel, into dist/
 
 PYTHON ?= python3
@@ -54,8 +54,8 @@ bench: $(TEST_NEEDS)
 	@$(if $(LEFT_OUT),echo "Left out, as they need PyTorch: $(LEFT_OUT)")
 
 docs: $(VENV)/.docs
-	$(BIN)/mkdocs build --strict --quiet
-	@echo "The pages: file://$(CURDIR)/site/index.html"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "The pages: file://$(CURDIR)/site/index.html (with search: python3 -m http.server -d site)"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -64,6 +64,8 @@ lint: $(VENV)/.dev
 
 examples: $(VENV)/.dev
 	$(BIN)/python -m tests.cli.examples
+	$(BIN)/python -m tests.docs.blocks
+	$(BIN)/python -m tests.docs.notebooks
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -1,8 +1,9 @@
-"""The examples of README.md and docs/, run: `python -m tests.cli.examples` writes their output anew, the tests compare.
+"""The commands of README.md and docs/, run: `python -m tests.cli.examples` writes their output anew, the tests compare.
 
 A ```console block holds commands (`$ kleiber ...`) with their output. A line `...` among others stands for output left
 out; alone it is filled in. `# exits with 1` names the exit code. The commands of a page run one after the other in one
-folder that holds `runs.csv`, the shipped ladder under column names of its own, `ladders/`, and the public tables of `NEEDS`.
+folder that holds `runs.csv`, the shipped ladder under column names of its own, `ladders/`, `examples/`, and the public tables
+of `NEEDS`. A block below a line `<!-- not run: reason -->` is left alone. Blocks of Python are in `tests/docs`.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ from tests.cli.conftest import invoke
 ROOT = Path(__file__).resolve().parents[2]
 LADDER = ROOT / "ladders" / "sotu-dense" / "runs.parquet"
 RUNS = ROOT / "examples" / "runs.csv"
-PAGES = (
-    "README.md",
-    "docs/commands.md",
-    "docs/how-to-choose.md",
-    "docs/one-decision.md",
-    "docs/distil.md",
-    "docs/frontier.md",
-)
 PUBLIC = ROOT.parent / "shared" / "data"
 # Public tables that a page starts from; it is left alone where they are not beside the checkout.
-NEEDS = {"docs/one-decision.md": "epoch/svg_extracted_data.csv"}
+NEEDS = {
+    "docs/one-decision.md": "epoch/svg_extracted_data.csv",
+    "docs/claims/undertrained.md": "epoch/svg_extracted_data.csv",
+    "docs/claims/data-or-size.md": "epoch/svg_extracted_data.csv",
+    "docs/claims/power-law.md": "revisiting_nsl/benchmark.lang.csv",
+}
+# Their commands take long together: `make test-slow` runs them.
+SLOW = ("docs/claims/", "docs/start.md")
+SKIPPED = re.compile(r"<!-- not run: [^>]{10,} -->\n+```\w+\n.*?```", re.DOTALL)
 IMAGES = {"loss-against-compute.svg": "compute", "equal-loss.svg": "contours"}
 COLUMNS = {"run": "name", "params": "size", "tokens": "bytes seen", "loss": "val", "seed": "seed", "trunk": "trunk"}
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
@@ -48,10 +49,23 @@ class Example:
     printed: tuple[str, ...]
 
 
+def texts() -> list[str]:
+    """README.md and every page of docs/."""
+    return ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))]
+
+
+def source(page: str) -> str:
+    """What a page says, without the blocks that are not run."""
+    return SKIPPED.sub("", (ROOT / page).read_text(encoding="utf-8"))
+
+
+PAGES = tuple(page for page in texts() if BLOCK.search(source(page)))
+
+
 def examples(page: str) -> list[Example]:
     """The commands of a page, in order."""
     found = []
-    for block in BLOCK.findall((ROOT / page).read_text(encoding="utf-8")):
+    for block in BLOCK.findall(source(page)):
         for piece in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, *printed = piece.rstrip("\n").split("\n")
             found.append(Example(page=page, command=command, printed=tuple(printed)))
@@ -70,8 +84,9 @@ def workplace() -> Iterator[None]:
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "runs.csv").write_bytes(RUNS.read_bytes())
-        (Path(folder) / "ladders").symlink_to(ROOT / "ladders")
-        for name in NEEDS.values():
+        for name in ("ladders", "examples"):
+            (Path(folder) / name).symlink_to(ROOT / name)
+        for name in set(NEEDS.values()):
             (Path(folder) / Path(name).name).symlink_to(PUBLIC / name)
         os.chdir(folder)
         try:
@@ -149,7 +164,11 @@ def refresh(page: str) -> None:
         return "```console\n" + "\n".join(renewed) + "\n```"
 
     with workplace():
-        path.write_text(BLOCK.sub(renew, path.read_text(encoding="utf-8")), encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        kept = SKIPPED.findall(text)
+        pieces = [BLOCK.sub(renew, piece) for piece in SKIPPED.split(text)]
+    whole = "".join(piece + left for piece, left in zip(pieces, [*kept, ""], strict=True))
+    path.write_text(whole, encoding="utf-8")
 
 
 def draw() -> None:
@@ -162,8 +181,12 @@ def draw() -> None:
 
 
 if __name__ == "__main__":
-    write_runs()
-    draw()
-    for each in PAGES:
+    import sys
+
+    chosen = sys.argv[1:]  # these pages only
+    if not chosen:
+        write_runs()
+        draw()
+    for each in chosen or PAGES:
         if not missing(each):
             refresh(each)

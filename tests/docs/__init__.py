@@ -1,0 +1,1 @@
+"""The manual: its blocks of Python, its notebooks and its reference, run."""
