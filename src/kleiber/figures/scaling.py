@@ -39,7 +39,7 @@ def fluctuation_chart(found: Dfa) -> alt.LayerChart:
     drawn = np.concatenate([sizes, line(low), line(high), line(found.exponent)])
     x = log_channel(alt.X, "scale", "Scale s (samples)", widened(scales[0], scales[-1]), writer="params")
     y = log_channel(alt.Y, "size", "Fluctuation F(s)", widened(drawn.min(), drawn.max()))
-    path = np.geomspace(*ends, 30)
+    path = np.geomspace(ends[0], ends[1], 30)
     band = rows(
         "shuffled",
         scale=path,

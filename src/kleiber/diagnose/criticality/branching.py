@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, stats
+from scipy import stats
 
 from kleiber.diagnose.criticality import resample
 from kleiber.diagnose.criticality.cascades import driven_branching
+from kleiber.diagnose.criticality.lowest import lowest
 from kleiber.diagnose.diagnostic import Arrays, Diagnostic
 from kleiber.diagnose.series import cannot_tell, numbers
 from kleiber.errors import InputError
@@ -88,8 +89,7 @@ def fit_ratio(lags_K: NDArray[np.int64], slopes_K: Array) -> tuple[float, float]
 
     grid = np.linspace(0.01, LARGEST_RATIO, 60)
     near = int(np.argmin([cost(ratio) for ratio in grid]))
-    bounds = (grid[max(near - 1, 0)], grid[min(near + 1, grid.size - 1)])
-    best = float(optimize.minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": 1e-7}).x)
+    best = lowest(cost, grid[max(near - 1, 0)], grid[min(near + 1, grid.size - 1)], tolerance=1e-7)
     return best, scale(best)
 
 

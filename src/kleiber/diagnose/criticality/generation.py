@@ -9,6 +9,7 @@ With a floor: x -> max(a x, floor) has a Pareto tail of exponent mu where E a^mu
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,7 +69,8 @@ def kesten_exponent(factors: ArrayLike) -> float:
     low = high / 2
     while excess(low) >= 0:
         low /= 2
-    return float(optimize.brentq(excess, low, high))
+    root: Any = optimize.brentq(excess, low, high)
+    return float(root)
 
 
 def generation(before: ArrayLike, after: ArrayLike, *, seed: int = 0) -> Finding:

@@ -17,6 +17,7 @@ from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 from scipy import optimize, special
 
+from kleiber.diagnose.criticality.lowest import lowest
 from kleiber.diagnose.criticality.sample import Sample
 from kleiber.diagnose.criticality.xmin import log_zeta
 
@@ -103,14 +104,11 @@ def stretched_exponential(tail: Sample, xmin: float, alpha: float) -> tuple[Arra
         )  # fmt: skip
         found_T, rate = likelihoods(*start.x)
         return found_T, {"stretch": float(np.exp(start.x[0])), "rate": rate}
-    best = optimize.minimize_scalar(
-        lambda u: -float(counts_T @ likelihoods(u)[0]),
-        bounds=(np.log(FLATTEST), np.log(STEEPEST_STRETCH)),
-        method="bounded",
-        options={"xatol": 1e-8},
+    best = lowest(
+        lambda u: -float(counts_T @ likelihoods(u)[0]), np.log(FLATTEST), np.log(STEEPEST_STRETCH), tolerance=1e-8
     )
-    found_T, rate = likelihoods(best.x)
-    return found_T, {"stretch": float(np.exp(best.x)), "rate": rate}
+    found_T, rate = likelihoods(best)
+    return found_T, {"stretch": float(np.exp(best)), "rate": rate}
 
 
 def lognormal(tail: Sample, xmin: float, alpha: float) -> tuple[Array, dict[str, float]]:

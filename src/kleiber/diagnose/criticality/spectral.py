@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize
 
 from kleiber.diagnose.criticality.dfa import unfit_for_scaling
+from kleiber.diagnose.criticality.lowest import lowest
 from kleiber.diagnose.criticality.noise import power_law_noise
 from kleiber.diagnose.diagnostic import Arrays, Diagnostic
 from kleiber.diagnose.series import numbers
@@ -65,8 +65,7 @@ def local_whittle(values_n: Array) -> tuple[float, float]:
     def cost(beta: float) -> float:
         return float(np.log(np.mean(np.exp(beta * logs) * power)) - beta * logs.mean())
 
-    beta = optimize.minimize_scalar(cost, bounds=(-STEEP, STEEP), method="bounded", options={"xatol": 1e-6}).x
-    return float(beta), float(1 / np.sqrt(count))
+    return lowest(cost, -STEEP, STEEP, tolerance=1e-6), float(1 / np.sqrt(count))
 
 
 def null(rng: np.random.Generator) -> Arrays:
