@@ -98,7 +98,7 @@ $(VENV)/.kleiber: $(VENV)/.python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.kleiber
 	@echo "Installing what the tests need ..."
-	@$(INSTALL) --editable '.[app]' --group dev
+	@$(INSTALL) --editable '.[app,diagnose]' --group dev
 	@touch $@
 
 $(VENV)/.lab: $(VENV)/.kleiber

@@ -21,13 +21,14 @@ SECTIONS = [
     "allocation",
     "ceiling",
     "sensitivity",
+    "limits",
     "audit",
     "checklist",
     "provenance",
 ]
 FIGURES = [
     "compute", "slices", "plane", "forecast", "residuals-flops", "residuals-params", "cloud", "optimum", "hidden", "drift",
-    "rules",
+    "rules", "limits",
 ]  # fmt: skip
 
 
@@ -98,7 +99,8 @@ def test_every_chart_has_a_still_picture_and_a_specification(good: Page) -> None
         element.text for element in good.all("script") if element.attributes.get("type") == "application/json"
     ]
     assert len(specifications) == len(FIGURES)
-    assert all("layer" in json.loads(text) for text in specifications)
+    # Layers, or panels of them.
+    assert all(json.loads(text).keys() & {"layer", "vconcat"} for text in specifications)
 
 
 def test_what_was_fitted_is_told_in_numbers(small, good: Page) -> None:

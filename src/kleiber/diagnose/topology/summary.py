@@ -67,6 +67,7 @@ def topology(
     `units` sampled at random (None for all); `loops_too=False` leaves dimension 1, and gudhi, out. Raises as `functional_graph`
     and `loops` do.
 
+    >>> import numpy as np
     >>> found = topology(np.random.default_rng(0).normal(size=(500, 40)), loops_too=False)
     >>> found.units, found.life, round(found.mean_edge, 2)
     (40, None, 0.9)
