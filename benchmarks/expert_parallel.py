@@ -1,8 +1,8 @@
 """A model of experts over two processes, by each placement: its step and its waiting, measured and by `experts simulate`.
 
-The way the data takes: whole models of two widths, both processes at once, nothing spread -> the two speeds of this processor (of
-matrix products, of what goes through memory) -> the simulator, which is told nothing more -> the same model with its experts
-spread by each placement, the same tokens -> seconds of the slowest rank, and the part that the mean rank waits.
+The way the data takes: a matrix product of the model's shape, and a step of the whole model in one process -> the two speeds of
+this processor (of products, of what goes through memory) -> the simulator, which is told nothing more -> the same model with its
+experts spread by each placement, the same tokens -> seconds of the slowest rank, and the part that the mean rank waits.
 
 Work is counted as processor time, the least of several steps, stretch by stretch between exchanges, so that other programs do
 not enter; moving rows is left out on both sides.
@@ -42,7 +42,6 @@ from kleiber.lab.ranks import Ranks
 RANKS, EXPERTS, WINDOWS, CONTEXT, STEPS = 2, 16, 8, 128, 10
 SETTING = ExpertSetting(count=EXPERTS, chosen=2, granularity=2)
 SHAPE = DecoderShape(width=128, depth=2, hidden=512, context=CONTEXT, experts=SETTING)
-NARROW = replace(SHAPE, width=48, hidden=192)
 CLUSTER = Cluster(nodes=1, devices_per_node=RANKS, slots=(EXPERTS // RANKS + 1,) * RANKS)
 
 
@@ -79,15 +78,13 @@ def alone(shape: DecoderShape) -> float:
     return min(spent)
 
 
-def product_flops() -> float:
-    """FLOP/s of the best of three matrix products."""
-    best = 0.0
-    for size in (256, 512, 1024):
-        one, other = torch.randn(size, size), torch.randn(size, size)
-        for _ in range(8):
-            began = time.thread_time()
-            one @ other
-            best = max(best, 2 * size**3 / (time.thread_time() - began))
+def product_flops(rows: int, inner: int, columns: int) -> float:
+    """FLOP/s of a matrix product."""
+    one, other, best = torch.randn(rows, inner), torch.randn(inner, columns), 0.0
+    for _ in range(12):
+        began = time.thread_time()
+        one @ other
+        best = max(best, 2 * rows * inner * columns / (time.thread_time() - began))
     return best
 
 
@@ -136,16 +133,10 @@ def calibrated(seen: dict[str, float]) -> tuple[Hardware, float, float]:
         verified=True,
         node=RANKS,
     )
-    took, rows = [], []
-    for shape, spent in ((NARROW, seen["narrow"]), (SHAPE, seen["wide"])):
-        at = {
-            (m, t): simulate(job(shape, core, 1, matmul=m, traffic=t)).compute for m in (1.0, 0.5) for t in (1.0, 2.0)
-        }
-        product, passing = at[0.5, 1.0] - at[1.0, 1.0], at[1.0, 2.0] - at[1.0, 1.0]
-        rows.append((product, passing))
-        took.append(spent - (at[1.0, 1.0] - product - passing))
-    slowness, traffic = np.linalg.solve(np.array(rows), np.array(took))
-    return core, float(1 / slowness), float(traffic)
+    matmul = min(1.0, seen["own_flops"] / flops)
+    at = {t: simulate(job(SHAPE, core, 1, matmul=matmul, traffic=t)).compute for t in (1.0, 2.0)}
+    traffic = 1.0 + (seen["step"] - at[1.0]) / (at[2.0] - at[1.0])
+    return core, matmul, traffic
 
 
 def measured(placement: Placement, clock: Clock, rank: int) -> NDArray[np.float64]:
@@ -179,7 +170,12 @@ def row(name: str, work_RQ: NDArray[np.float64], foreseen: Step) -> str:
 
 def seen_by_all(ranks: Ranks) -> dict[str, float]:
     """What the processor does while every rank does the same, the mean over ranks."""
-    seen = {"flops": product_flops(), "bandwidth": copied_bytes(), "narrow": alone(NARROW), "wide": alone(SHAPE)}
+    seen = {
+        "flops": max(product_flops(size, size, size) for size in (256, 512, 1024)),
+        "own_flops": product_flops(WINDOWS * CONTEXT, SHAPE.width, SHAPE.hidden),
+        "bandwidth": copied_bytes(),
+        "step": alone(SHAPE),
+    }
     return {name: float(ranks.average(torch.tensor(value, dtype=torch.float64))) for name, value in seen.items()}
 
 
@@ -191,8 +187,8 @@ def run(rank: int, port: int) -> None:
         core, matmul, traffic = calibrated(seen_by_all(ranks))
         say = print if rank == 0 else (lambda *words, **how: None)
         say(
-            f"{core.flops['bf16'] / 1e9:.0f} GFLOP/s in the best product, {core.bandwidth / 1e9:.1f} GB/s copied; a step in one "
-            f"process reaches {matmul:.0%} of the one and passes its tensors {traffic:.1f} times through the other\n\n"
+            f"{core.flops['bf16'] / 1e9:.0f} GFLOP/s in the best product, {core.bandwidth / 1e9:.1f} GB/s copied; the "
+            f"model's products reach {matmul:.0%} of the one, its tensors pass {traffic:.1f} times through the other\n\n"
             "| placement | slowest / mean | step | simulated | off | waits | simulated | off, points |\n"
             "|---|---|---|---|---|---|---|---|",
             flush=True,

@@ -100,7 +100,7 @@ def test_every_chart_has_a_still_picture_and_a_specification(good: Page) -> None
     ]
     assert len(specifications) == len(FIGURES)
     # Layers, or panels of them.
-    assert all(json.loads(text).keys() & {"layer", "vconcat"} for text in specifications)
+    assert all(json.loads(text).keys() & {"layer", "concat", "vconcat"} for text in specifications)
 
 
 def test_what_was_fitted_is_told_in_numbers(small, good: Page) -> None:
