@@ -256,10 +256,11 @@ def test_components_are_those_of_the_covariance() -> None:
 def observed() -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
     if not OBSERVED.is_dir():
         pytest.skip("the table of Ruan et al. 2024 is not here")
-    base, emergent = (
-        list(csv.DictReader((OBSERVED / f"base_llm_{name}_eval.csv").open()))
-        for name in ("benchmark", "emergent_capability")
-    )
+    tables = []
+    for name in ("benchmark", "emergent_capability"):
+        with (OBSERVED / f"base_llm_{name}_eval.csv").open(newline="") as file:
+            tables.append(list(csv.DictReader(file)))
+    base, emergent = tables
     assert len(base) == 148
     return {row["Model"]: row for row in base if all(row[name] for name in BENCHMARKS)}, emergent
 
