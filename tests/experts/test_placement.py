@@ -113,8 +113,8 @@ def test_adversarial_loads(data: st.DataObject, policy: Policy, nodes: int, per_
     check(policy.place(np.array(data.draw(st.lists(rows, min_size=1, max_size=3))), cluster))
 
 
-def exact(load_E: np.ndarray, cluster: Cluster) -> float:
-    """The best balancedness of all placements and shares, as a mixed-integer program."""
+def exact(load_E: np.ndarray, cluster: Cluster, *, relaxed: bool = False) -> float:
+    """The best balancedness of all placements and shares, as a mixed-integer program; `relaxed`: where hosts may be fractions."""
     experts, devices = len(load_E), cluster.devices
     cells = experts * devices
     cost = np.r_[np.zeros(2 * cells), 1.0]
@@ -128,7 +128,7 @@ def exact(load_E: np.ndarray, cluster: Cluster) -> float:
     slots = cluster.slots_G.astype(float)
     rows.append(LinearConstraint(np.hstack([0 * by_device, by_device, np.zeros((devices, 1))]), -np.inf, slots))
     rows.append(LinearConstraint(np.hstack([by_device, 0 * by_device, -cluster.speed_G[:, None]]), -np.inf, 0))
-    whole = np.r_[np.zeros(cells), np.ones(cells), 0]
+    whole = np.r_[np.zeros(cells), np.full(cells, 1 - relaxed), 0]
     upper = np.r_[np.full(cells, np.inf), np.ones(cells), np.inf]
     found = milp(cost, constraints=rows, integrality=whole, bounds=Bounds(0, upper), options={"mip_rel_gap": 1e-9})
     assert found.status == 0
@@ -156,6 +156,20 @@ def test_bounds_and_gaps_against_exact_solutions(cluster: Cluster, experts: int)
     if equal and cluster.slots_G.sum() - experts >= cluster.devices - 1:
         assert (found.balancedness_L() >= best_L - 1e-6).all()
     assert (found.balancedness_L() >= 0.9 * best_L).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.integers(1, 5), st.integers(2, 10))
+def test_a_linear_program_over_placements_says_no_more_than_the_bound(
+    data: st.DataObject, devices: int, experts: int
+) -> None:
+    """The linear relaxation, hosts in fractions, is a bound as well: never a lower one than ours, which costs nothing."""
+    slots = st.lists(st.integers(1, 5), min_size=devices, max_size=devices).filter(lambda own: sum(own) >= experts)
+    speeds = st.lists(st.sampled_from([0.5, 1.0, 2.0, 4.0]), min_size=devices, max_size=devices)
+    own, speed = (tuple(data.draw(drawn)) for drawn in (slots, speeds)) if 5 * devices >= experts else ((10,), (1.0,))
+    cluster = Cluster(nodes=1, devices_per_node=len(own), slots=own, speed=speed)
+    load_E = np.array(data.draw(st.lists(st.integers(1, 100), min_size=experts, max_size=experts)), dtype=float)
+    assert bound(load_E[None], cluster)[0] <= exact(load_E, cluster, relaxed=True) * (1 + 1e-7)
 
 
 def test_the_bounds_by_hand() -> None:
