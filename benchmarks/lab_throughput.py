@@ -2,7 +2,8 @@
 
 The plain loop is that of nanoGPT (karpathy/nanoGPT, train.py and model.py) at the lab's shapes and batch: learned positions,
 LayerNorm, GELU, PyTorch's fused attention kernel, AdamW in two groups and, as there on a CPU, not fused, float32. Each loop
-has a process of its own, and they take turns; on a CPU seconds are those of the processor, one thread.
+has a process of its own, and they take turns; on a CPU seconds are those of the processor, one thread. The kind `bfloat16` is the
+lab's with `precision = "bfloat16"`, which a processor without matrix units for it only emulates.
 
 Run: python benchmarks/lab_throughput.py
 """
@@ -36,7 +37,7 @@ SHAPES = {
     "1M": DenseShape(width=208, depth=2, hidden=832, context=RECIPE.context),
     "3M": DenseShape(width=256, depth=4, hidden=1024, context=RECIPE.context),
 }
-KINDS = ("plain", "lab", "compiled")
+KINDS = ("plain", "lab", "compiled", "bfloat16")
 STEPS = {"25k": 10, "1M": 2, "3M": 1}
 ROUNDS = 3
 MATMUL = (256, 512, 1024)
@@ -107,20 +108,22 @@ def plain_steps(shape: DenseShape, corpus: Corpus) -> Iterator[None]:
         yield
 
 
-def lab_steps(shape: DenseShape, corpus: Corpus, *, compiled: bool) -> Iterator[None]:
-    """The lab's loop, a step at a time."""
-    trainer = Trainer(shape, replace(RECIPE, compile=compiled), corpus, seed=0)
+def lab_steps(kind: str, shape: DenseShape, corpus: Corpus) -> Iterator[None]:
+    """The lab's loop, a step at a time: eager or compiled, in float32 or with products in bfloat16."""
+    precision = "bfloat16" if kind == "bfloat16" else "float32"
+    trainer = Trainer(shape, replace(RECIPE, compile=kind == "compiled", precision=precision), corpus, seed=0)
     while True:
         trainer.train_trunk(trainer.step + 1)
         yield
 
 
-def peak_flops() -> float:
-    """The best matrix product of this thread, FLOP/s of CPU time."""
+def peak_flops(kind: str) -> float:
+    """The best matrix product of this thread in the precision of a kind, FLOP/s of CPU time."""
+    dtype = torch.bfloat16 if kind == "bfloat16" else torch.float32
     found = []
     for size in MATMUL:
-        one, other = torch.randn(2, size, size).unbind()
-        into = torch.empty(size, size)
+        one, other = torch.randn(2, size, size, dtype=dtype).unbind()
+        into = torch.empty(size, size, dtype=dtype)
         for _ in range(max(3, 2**28 // size**3)):
             begin = time.process_time()
             torch.mm(one, other, out=into)
@@ -136,14 +139,11 @@ def worker(kind: str, pipe: Connection) -> None:
         loops: dict[str, Iterator[None]] = {}
         while (name := pipe.recv()) is not None:
             if name == "peak":
-                pipe.send(peak_flops())
+                pipe.send(peak_flops(kind))
                 continue
             if name not in loops:
-                loops[name] = (
-                    plain_steps(SHAPES[name], corpus)
-                    if kind == "plain"
-                    else lab_steps(SHAPES[name], corpus, compiled=kind == "compiled")
-                )
+                shape = SHAPES[name]
+                loops[name] = plain_steps(shape, corpus) if kind == "plain" else lab_steps(kind, shape, corpus)
                 next(loops[name])
             begin = time.process_time()
             for _ in range(STEPS[name]):
@@ -164,15 +164,19 @@ def on_cpu() -> None:
         return pipes[kind].recv()
 
     for name, shape in SHAPES.items():
-        rounds = [({kind: ask(kind, name) for kind in KINDS}, ask("lab", "peak")) for _ in range(ROUNDS)]
+        rounds = [
+            ({kind: ask(kind, name) for kind in KINDS}, {kind: ask(kind, "peak") for kind in ("lab", "bfloat16")})
+            for _ in range(ROUNDS)
+        ]
         flops = shape.counted_flops_per_token * RECIPE.batch_tokens
         for kind in KINDS:
             seconds = statistics.median(took[kind] for took, _ in rounds)
             ratio = statistics.median(took["plain"] / took[kind] for took, _ in rounds)
-            share = statistics.median(flops / took[kind] / peak for took, peak in rounds)
+            own = kind if kind == "bfloat16" else "lab"
+            share = statistics.median(flops / took[kind] / peak[own] for took, peak in rounds)
             print(
                 f"{name} params, {kind:8} {RECIPE.batch_tokens / seconds:8,.0f} tokens/s; {ratio:.2f}x the plain loop; "
-                f"{100 * share:.0f} % of the best matrix product",
+                f"{100 * share:.0f} % of the best {'bfloat16' if own == 'bfloat16' else 'float32'} product",
                 flush=True,
             )
     for pipe in pipes.values():

@@ -253,6 +253,8 @@ def test_a_taught_ladder_trains_and_its_table_says_who_taught(ladder_toml: Path,
     assert found[cells[2].run]["tokens"] == taught["tokens"]
     assert (found[cells[2].run]["teacher"], found[cells[2].run]["teacher_flops"]) == ("", 0.0)
     assert found[cells[2].run]["loss"] != taught["loss"]
+    assert taught["supervised_loss"] == found[cells[2].run]["loss"]
+    assert found[cells[2].run]["supervised_loss"] is None
 
 
 def test_a_run_without_a_teacher_is_written_down_as_ever(ladder_toml: Path, tmp_path: Path) -> None:

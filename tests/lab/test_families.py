@@ -6,11 +6,16 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("torch", reason="the lab trains with PyTorch")
+
+import torch
+
 from kleiber.errors import InputError
 from kleiber.lab import FAMILIES
 from kleiber.lab.description import read_ladder
 from kleiber.lab.dial import Dial
 from kleiber.lab.ladder import run
+from kleiber.lab.models import build
 from kleiber.lab.recipe import Recipe
 from kleiber.lab.table import COLUMNS, table, table_of, write_table
 
@@ -156,3 +161,14 @@ def test_a_rate_that_transfers_leaves_no_say_to_the_exponent() -> None:
     assert Recipe(transfer=True, lr=0.01).peak_lr(128) == pytest.approx(0.0025)
     with pytest.raises(InputError, match="no say"):
         Recipe(transfer=True, lr_exponent=-0.75)
+
+
+def test_a_rotary_base_names_another_run_only_where_it_is_told(ladder_toml: Path) -> None:
+    usual, told = (Dial(rotary_base=base).at_width(16, context=64) for base in (None, 16))
+    assert "rotary_base" not in usual.facts()
+    assert told.facts()["rotary_base"] == 16
+    same = Dial(rotary_base=32).at_width(16, context=64)
+    assert torch.equal(build(same, seed=0).cos_KT, build(usual, seed=0).cos_KT)
+    assert not torch.equal(build(told, seed=0).cos_KT, build(usual, seed=0).cos_KT)
+    with pytest.raises(InputError, match="rotary_base as a whole number"):
+        Dial(rotary_base=1).at_width(16, context=64)

@@ -11,7 +11,12 @@ import pytest
 
 pytest.importorskip("torch", reason="the lab trains with PyTorch")
 
+import torch
+
+from kleiber.errors import InputError
+from kleiber.lab import FAMILIES
 from kleiber.lab.corpus import Corpus, read_corpus, unigram_entropy
+from kleiber.lab.dial import Dial
 from kleiber.lab.recipe import Recipe
 from kleiber.lab.shape import DenseShape
 from kleiber.lab.train import State, Trainer
@@ -93,3 +98,28 @@ def test_steps_do_not_wait_for_data(corpus: Corpus) -> None:
         trainer.windows.batch(step)
         trainer.windows.targets(step)
     assert (time.thread_time() - began) / 200 < 0.02 * step_seconds
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_products_in_bfloat16_learn_as_those_in_float32(corpus: Corpus, family: str) -> None:
+    """What a model says is the same to a part in a thousand; the paths of training part, but both lead down."""
+    shape = Dial(family=family, depth=2, attention_every=2).at_width(16, context=32, vocabulary=256)
+    plain, narrow = (
+        Trainer(shape, replace(RECIPE, transfer=True, precision=precision), corpus, seed=0)
+        for precision in ("float32", "bfloat16")
+    )
+    plain.train_trunk(64)
+    narrow.restore(plain.state())
+    loss, _ = plain.held_out_loss()
+    assert loss != narrow.held_out_loss()[0] == pytest.approx(loss, rel=2e-3)
+    narrow.train_trunk(128)
+    assert narrow.held_out_loss()[0] < loss - 0.02
+    assert all(weight.dtype == torch.float32 for weight in narrow.model.parameters())
+
+
+def test_a_precision_names_a_run_only_where_it_is_told() -> None:
+    assert "precision" not in RECIPE.facts()
+    assert replace(RECIPE, precision="bfloat16").facts()["precision"] == "bfloat16"
+    assert [RECIPE.half(device) for device in ("cpu", "cuda")] == [False, True]
+    with pytest.raises(InputError, match=r"no such precision .*auto, float32, bfloat16"):
+        replace(RECIPE, precision="float16")

@@ -15,7 +15,7 @@ from kleiber import cost
 from kleiber.cost.checks import one_of, whole_each
 from kleiber.cost.shape import folded
 from kleiber.errors import InputError
-from kleiber.lab.shape import HEAD_WIDTH, VOCABULARY, facts_of
+from kleiber.lab.shape import HEAD_WIDTH, VOCABULARY, check_rotary_base, facts_of
 
 BALANCES = ("bias", "loss", "none", "quantile", "sinkhorn", "expert-choice")
 KEEP_BIAS = ("bias", "quantile", "sinkhorn", "expert-choice")  # a number per expert: a bias, a scale, a cut-off
@@ -76,7 +76,8 @@ class ScanSetting:
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderShape:
-    """The dimensions of a decoder; `hidden`: inner width of a plain feed-forward (0: none); `vocabulary`: 256 for bytes.
+    """The dimensions of a decoder; `hidden`: inner width of a plain feed-forward (0: none); `vocabulary`: 256 for bytes;
+    `rotary_base` as in `DenseShape`.
 
     >>> shape = DecoderShape(width=32, depth=4, hidden=0, context=128, attention_every=0)
     >>> shape.family, shape.heads, shape.params
@@ -93,8 +94,10 @@ class DecoderShape:
     experts: ExpertSetting | None = None
     scan: ScanSetting = ScanSetting()
     vocabulary: int = VOCABULARY
+    rotary_base: int | None = None
 
     def __post_init__(self) -> None:
+        check_rotary_base("a decoder", self.rotary_base)
         whole_each("a decoder", self, ("width", "depth", "context", "queries_per_key", "vocabulary"))
         whole_each("a decoder", self, ("hidden", "attention_every"), at_least=0)
         self._check_heads()

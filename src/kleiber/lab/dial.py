@@ -23,7 +23,7 @@ Shape = DenseShape | DecoderShape
 LEAST_DEPTH, WIDTHS_PER_BLOCK = 2, 64
 WIDEST = 8192
 
-DECODER = ("depth", "mlp_ratio", "gated", "queries_per_key")
+DECODER = ("depth", "mlp_ratio", "gated", "queries_per_key", "rotary_base")
 EXPERTS = ("experts", "chosen", "granularity", "shared", "balance", "gate")
 SCAN = ("state", "scan_head_width", "kernel", "chunk")
 KEYS: dict[str, tuple[str, ...]] = {
@@ -52,6 +52,7 @@ class Dial:
     mlp_ratio: int | None = None
     gated: bool | None = None
     queries_per_key: int | None = None
+    rotary_base: int | None = None
     attention_every: int = 4
     experts: int | None = None
     chosen: int = 2
@@ -94,13 +95,21 @@ class Dial:
         usual = 0 if self.family == "ssm" else 4 if plain else 3
         ratio = usual if self.mlp_ratio is None else self.mlp_ratio
         if plain:
-            return DenseShape(width=width, depth=depth, hidden=ratio * width, context=context, vocabulary=vocabulary)
+            return DenseShape(
+                width=width,
+                depth=depth,
+                hidden=ratio * width,
+                context=context,
+                vocabulary=vocabulary,
+                rotary_base=self.rotary_base,
+            )
         return DecoderShape(
             width=width,
             depth=depth,
             hidden=ratio * width,
             context=context,
             vocabulary=vocabulary,
+            rotary_base=self.rotary_base,
             attention_every={"ssm": 0, "hybrid": self.attention_every}.get(self.family, 1),
             gated=self.gated is not False,
             queries_per_key=self.queries_per_key or 1,

@@ -45,6 +45,8 @@ def row_of(
         "flops": float(shape.flops_per_token * cell.tokens),
         "flops_counted": float(shape.counted_flops_per_token * cell.tokens),
         **_loss_columns(held),
+        **({} if recipe.precision == "auto" else {"precision": recipe.precision}),
+        **({} if shape.rotary_base is None else {"rotary_base": shape.rotary_base}),
         "batch_tokens": recipe.batch_tokens,
         "lr": recipe.peak_lr(shape.width),
         "warmup_tokens": recipe.warmup_tokens,

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kleiber import cost
+from kleiber.cost.checks import whole
 from kleiber.errors import InputError
 
 HEAD_WIDTH = 8
@@ -18,7 +19,8 @@ class DenseShape:
 
     `width` is the residual stream, `depth` the number of blocks, `hidden` the inner width of the MLP and
     `context` the window in tokens; `vocabulary` is 256 where tokens are bytes. Every head is `HEAD_WIDTH` wide, so that the
-    number of heads follows the width and no size of a ladder is left with a single one.
+    number of heads follows the width and no size of a ladder is left with a single one. `rotary_base` sets how slowly the slowest
+    of a head's four pairs of channels turns from place to place; None is half the context.
 
     >>> shape = DenseShape(width=32, depth=2, hidden=128, context=128)
     >>> shape.heads, shape.params, shape.embedding_params
@@ -30,8 +32,10 @@ class DenseShape:
     hidden: int
     context: int
     vocabulary: int = VOCABULARY
+    rotary_base: int | None = None
 
     def __post_init__(self) -> None:
+        check_rotary_base("a dense shape", self.rotary_base)
         for name in ("width", "depth", "hidden", "context", "vocabulary"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -137,5 +141,12 @@ class DenseShape:
 
 
 def facts_of(shape: Any) -> dict[str, Any]:
-    """All fields of a shape but a vocabulary of bytes: names given to runs before there were others stand."""
-    return {name: value for name, value in asdict(shape).items() if (name, value) != ("vocabulary", VOCABULARY)}
+    """All fields of a shape but those at what was once the only value: names given to runs before there were others stand."""
+    usual = {"vocabulary": VOCABULARY, "rotary_base": None}
+    return {name: value for name, value in asdict(shape).items() if name not in usual or value != usual[name]}
+
+
+def check_rotary_base(owner: str, rotary_base: int | None) -> None:
+    """Raise `InputError` for a base by which no pair of channels would turn more slowly than the first."""
+    if rotary_base is not None:
+        whole(owner, "rotary_base", rotary_base, at_least=2)

@@ -62,8 +62,19 @@ TEACHER_COLUMNS = {
     "temperature": "double",
     "mixture": "double",
     "teacher_flops": "double",
+    "supervised_loss": "double",
 }
-"""Of a ladder in which any run has a teacher; a run without one has the empty name, no loss, no settings and 0 FLOPs here."""
+"""Of a ladder in which any run has a teacher; a run without one has the empty name, no loss, no settings and 0 FLOPs here.
+
+`supervised_loss` is the loss of the same model on as many tokens without a teacher, the mean over seeds: what the law of
+distillation needs; none where no such run is finished.
+"""
+
+SAME_TRAINING = (
+    *("family", "width", "depth", "heads", "context", "params", "experts", "chosen", "granularity", "tokens"),
+    *("batch_tokens", "lr", "warmup_tokens", "decay_fraction", "precision", "rotary_base"),
+)
+"""Beside how its text was spoilt, what a student and its twin on the text alone share."""
 
 DATA_COLUMNS = {
     "noise": "double",
@@ -80,7 +91,14 @@ DATA_COLUMNS = {
 
 _WHOLE = {"shortest": 1.0, "longest": 1.0, "kept": 1.0, "data_mixture": "", "data_seed": 0}
 CLEAN = {"noise": 0.0, "label_noise": 0.0, "duplicated": 0.0, "copies": 1, **_WHOLE}
-UNTAUGHT = {"teacher": "", "teacher_loss": None, "temperature": None, "mixture": None, "teacher_flops": 0.0}
+UNTAUGHT = {
+    "teacher": "",
+    "teacher_loss": None,
+    "temperature": None,
+    "mixture": None,
+    "teacher_flops": 0.0,
+    "supervised_loss": None,
+}
 
 
 def table(results_dir: str | Path, *, source: str = "kleiber lab") -> pa.Table:
@@ -101,7 +119,8 @@ def table_of(rows: Sequence[dict[str, Any]], *, source: str, where: str) -> pa.T
     `loss` held-out nats per token, which is a byte unless the ladder has a tokenizer, `loss_bits_per_byte` the same whatever
     a token is; where a run had a teacher, `flops` is the student's own and `teacher_flops` what the
     teacher's training and its forward passes took; the schema's metadata says so under `kleiber.*` keys. `balance` is how
-    experts were kept even, where there are any. A run whose loss
+    experts were kept even, where there are any; `precision` that of the products, where a recipe named one,
+    `rotary_base` that of the positions, where a shape named one. A run whose loss
     is no number is left out. Runs on different corpora or by different tokenizers are refused: their losses cannot be compared.
     """
     import pyarrow as pa
@@ -133,6 +152,8 @@ def table_of(rows: Sequence[dict[str, Any]], *, source: str, where: str) -> pa.T
         **COLUMNS,
         **(TEACHER_COLUMNS if any("teacher" in row for row in rows) else {}),
         **({"balance": "string"} if balances else {}),
+        **({"precision": "string"} if any("precision" in row for row in rows) else {}),
+        **({"rotary_base": "double"} if any("rotary_base" in row for row in rows) else {}),
         **({"answer_loss": "double"} if any("answer_loss" in row for row in rows) else {}),
         **(DATA_COLUMNS if any("noise" in row for row in rows) else {}),
     }
@@ -145,17 +166,40 @@ def table_of(rows: Sequence[dict[str, Any]], *, source: str, where: str) -> pa.T
             "kleiber.corpus_sha256": corpora[0],
         },
     )
-    rows = [
-        {**_before_families(row), **_of_bytes(row), **UNTAUGHT, **CLEAN, "answer_loss": None, "balance": balance, **row}
+    unsaid = {**UNTAUGHT, **CLEAN, "answer_loss": None, "balance": balance, "precision": "auto"}
+    rows = _beside_twins(
+        [{**_before_families(row), **_of_bytes(row), **_usual_base(row), **unsaid, **row} for row in rows]
+    )
+    return pa.table({name: [row[name] for row in rows] for name in columns}, schema=schema)
+
+
+def _beside_twins(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows, each student's with the loss of the same training without a teacher."""
+    alone: dict[tuple[Any, ...], list[float]] = {}
+    for row in rows:
+        if not row["teacher"]:
+            alone.setdefault(_training(row), []).append(row["loss"])
+    return [
+        {**row, "supervised_loss": math.fsum(found) / len(found)}
+        if row["teacher"] and (found := alone.get(_training(row)))
+        else row
         for row in rows
     ]
-    return pa.table({name: [row[name] for row in rows] for name in columns}, schema=schema)
+
+
+def _training(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in (*SAME_TRAINING, *DATA_COLUMNS))
 
 
 def _before_families(row: dict[str, Any]) -> dict[str, Any]:
     """What a run written down when all were dense did not say; its context it never said."""
     dense = {"experts": 1, "chosen": 1, "granularity": 1, "activation_ratio": 1.0, "max_violation": None}
     return {**dense, "active_params": row["params"], "context": None}
+
+
+def _usual_base(row: dict[str, Any]) -> dict[str, Any]:
+    """Rotary positions turn by half the context unless a shape says otherwise; a state space has none."""
+    return {"rotary_base": None if row.get("family") == "ssm" or not row.get("context") else row["context"] / 2}
 
 
 def _of_bytes(row: dict[str, Any]) -> dict[str, Any]:

@@ -243,7 +243,7 @@ class Trainer:
 
     def _logits(self, model: Callable[[torch.Tensor], torch.Tensor], input_BT: torch.Tensor) -> torch.Tensor:
         """Of every token, `(N, V)`, in float32."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.half(self.device.type)):
             logits_BTV = model(input_BT)
         return logits_BTV.float().reshape(-1, self.shape.vocabulary)
 

@@ -24,7 +24,7 @@ class Attention(nn.Module):
         self.heads, self.key_heads = shape.heads, shape.heads // shape.queries_per_key
         self.into = nn.Linear(shape.width, (self.heads + 2 * self.key_heads) * HEAD_WIDTH, bias=False)
         self.out = nn.Linear(shape.width, shape.width, bias=False)
-        angle_KT = rotation_angles(shape.context)
+        angle_KT = rotation_angles(shape.context, shape.rotary_base)
         self.register_buffer("cos_KT", angle_KT.cos(), persistent=False)
         self.register_buffer("sin_KT", angle_KT.sin(), persistent=False)
 

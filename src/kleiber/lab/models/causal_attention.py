@@ -31,7 +31,13 @@ def attend(query_BHKT: Tensor, key_BHKT: Tensor, value_BHKT: Tensor) -> Tensor:
     Keys and values may have fewer heads, each serving several queries.
     """
     narrow = query_BHKT.device.type == "cpu" and query_BHKT.shape[-1] <= LONGEST
-    return (_in_blocks if narrow else _by_kernel)(query_BHKT, key_BHKT, value_BHKT)
+    if not narrow:
+        return _by_kernel(query_BHKT, key_BHKT, value_BHKT)
+    if not torch.is_autocast_enabled("cpu"):
+        return _in_blocks(query_BHKT, key_BHKT, value_BHKT)
+    # Products 8 wide gain nothing from narrower numbers.
+    with torch.autocast("cpu", enabled=False):
+        return _in_blocks(query_BHKT.float(), key_BHKT.float(), value_BHKT.float())
 
 
 def _by_kernel(query_BHKT: Tensor, key_BHKT: Tensor, value_BHKT: Tensor) -> Tensor:

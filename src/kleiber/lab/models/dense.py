@@ -62,7 +62,7 @@ class Dense(nn.Module):
         self.embedding = nn.Embedding(shape.vocabulary, shape.width)
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.depth))
         self.head = nn.Linear(shape.width, shape.vocabulary, bias=False)
-        angle_KT = rotation_angles(shape.context)
+        angle_KT = rotation_angles(shape.context, shape.rotary_base)
         self.register_buffer("cos_KT", angle_KT.cos(), persistent=False)
         self.register_buffer("sin_KT", angle_KT.sin(), persistent=False)
 
@@ -105,10 +105,10 @@ def channels_first(mixed_BTX: Tensor) -> Tensor:
     return mixed_BTX.mT.contiguous().unflatten(1, (-1, HEAD_WIDTH))
 
 
-def rotation_angles(context: int) -> Tensor:
-    """Angle of every head channel and position, `(K / 2, T)`, the same for both halves of a head."""
+def rotation_angles(context: int, base: int | None = None) -> Tensor:
+    """Angle of every head channel and position, `(K / 2, T)`, the same for both halves of a head; `base`: half the context."""
     half = HEAD_WIDTH // 2
-    rate_K = (ROTARY_BASE_OF_CONTEXT * context) ** (-torch.arange(half) / half)
+    rate_K = (base or ROTARY_BASE_OF_CONTEXT * context) ** (-torch.arange(half) / half)
     return torch.arange(context)[None, :] * rate_K[:, None]
 
 

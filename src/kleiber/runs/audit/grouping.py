@@ -30,6 +30,7 @@ POPULATIONS = (
         "train_set",
         "teacher",
         "balance",
+        "precision",
     ),
     *("eval_set", "eval_dataset", "domain", "task", "language", "optimizer", "router_type"),
 )
