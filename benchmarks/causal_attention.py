@@ -11,48 +11,40 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from kleiber.lab.models.causal_attention import attend
-from kleiber.lab.models.dense import channels_first
+from kleiber.lab.models.causal_attention import by_kernel, in_blocks
+from kleiber.lab.models.rotary import rotation_angles
 from kleiber.lab.thread import one_quick_thread
 
 WINDOWS = 16
-CASES = ((128, 4), (128, 26), (256, 4), (512, 4))
-"""Bytes of context, heads."""
+CASES = ((128, 4, 8), (128, 26, 8), (256, 4, 8), (512, 4, 8), (128, 8, 32), (128, 4, 64), (512, 4, 32))
+"""Bytes of context, heads, width of a head."""
 ROUNDS = 7
+Way = Callable[[Tensor, Tensor, Tensor, int, int], Tensor]
+WAYS: tuple[Way, ...] = (by_kernel, in_blocks)
 
 
-def by_kernel(mixed_BTX: Tensor) -> Tensor:
-    """The kernel, on the layout it likes best."""
-    batch, context, channels = mixed_BTX.shape
-    parts = mixed_BTX.view(batch, context, 3, -1, 8).permute(2, 0, 3, 1, 4).unbind(0)
-    out_BHTK = functional.scaled_dot_product_attention(*parts, is_causal=True)
-    return out_BHTK.transpose(1, 2).reshape(batch, context, channels // 3)
-
-
-def by_blocks(mixed_BTX: Tensor) -> Tensor:
-    """The lab's, the change of layout included."""
-    return attend(*channels_first(mixed_BTX).chunk(3, dim=1)).flatten(1, 2).mT.contiguous()
-
-
-def seconds(way: Callable[[Tensor], Tensor], mixed_BTX: Tensor, slope_BTC: Tensor) -> float:
-    """CPU time of one layer's attention, forward and backward."""
+def seconds(way: Way, mixed_BTX: Tensor, slope_BTC: Tensor, angle_KT: Tensor, heads: int) -> float:
+    """CPU time of one layer's attention, rotation and changes of layout included, forward and backward."""
+    cos_KT, sin_KT = angle_KT.cos(), angle_KT.sin()
     begin = time.process_time()
-    torch.autograd.grad(way(mixed_BTX), mixed_BTX, slope_BTC)
+    torch.autograd.grad(way(mixed_BTX, cos_KT, sin_KT, heads, heads), mixed_BTX, slope_BTC)
     return time.process_time() - begin
 
 
 def main() -> None:
     """Print a line per case."""
     with one_quick_thread():
-        for context, heads in CASES:
-            mixed = torch.randn(WINDOWS, context, 24 * heads, requires_grad=True)
-            slope = torch.randn(WINDOWS, context, 8 * heads)
-            rounds = [(seconds(by_kernel, mixed, slope), seconds(by_blocks, mixed, slope)) for _ in range(ROUNDS)][1:]
+        for context, heads, head_width in CASES:
+            mixed = torch.randn(WINDOWS, context, 3 * head_width * heads, requires_grad=True)
+            slope = torch.randn(WINDOWS, context, head_width * heads)
+            angle = rotation_angles(context, head_width)
+            rounds = [[seconds(way, mixed, slope, angle, heads) for way in WAYS] for _ in range(ROUNDS)][1:]
             ratio = statistics.median(kernel / blocks for kernel, blocks in rounds)
             best = 1e3 * min(blocks for _, blocks in rounds)
-            print(f"{context} bytes, {heads} heads: {best:.1f} ms, {ratio:.2f}x as quick as the kernel")
+            print(
+                f"{context} bytes, {heads} heads {head_width} wide: {best:.1f} ms, {ratio:.2f}x as quick as the kernel"
+            )
 
 
 if __name__ == "__main__":

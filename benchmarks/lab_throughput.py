@@ -36,9 +36,10 @@ SHAPES = {
     "25k": DenseShape(width=32, depth=2, hidden=128, context=RECIPE.context),
     "1M": DenseShape(width=208, depth=2, hidden=832, context=RECIPE.context),
     "3M": DenseShape(width=256, depth=4, hidden=1024, context=RECIPE.context),
+    "3M, heads 32 wide": DenseShape(width=256, depth=4, hidden=1024, context=RECIPE.context, head_width=32),
 }
 KINDS = ("plain", "lab", "compiled", "bfloat16")
-STEPS = {"25k": 10, "1M": 2, "3M": 1}
+STEPS = {"25k": 10, "1M": 2, "3M": 1, "3M, heads 32 wide": 1}
 ROUNDS = 3
 MATMUL = (256, 512, 1024)
 ON_GPU = DenseShape(width=768, depth=12, hidden=3072, context=1024)

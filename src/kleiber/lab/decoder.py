@@ -15,7 +15,7 @@ from kleiber import cost
 from kleiber.cost.checks import one_of, whole_each
 from kleiber.cost.shape import folded
 from kleiber.errors import InputError
-from kleiber.lab.shape import HEAD_WIDTH, VOCABULARY, check_rotary_base, facts_of
+from kleiber.lab.shape import HEAD_WIDTH, VOCABULARY, check_heads, facts_of
 
 BALANCES = ("bias", "loss", "none", "quantile", "sinkhorn", "expert-choice")
 KEEP_BIAS = ("bias", "quantile", "sinkhorn", "expert-choice")  # a number per expert: a bias, a scale, a cut-off
@@ -77,7 +77,7 @@ class ScanSetting:
 @dataclass(frozen=True, kw_only=True)
 class DecoderShape:
     """The dimensions of a decoder; `hidden`: inner width of a plain feed-forward (0: none); `vocabulary`: 256 for bytes;
-    `rotary_base` as in `DenseShape`.
+    `rotary_base` and `head_width` as in `DenseShape`.
 
     >>> shape = DecoderShape(width=32, depth=4, hidden=0, context=128, attention_every=0)
     >>> shape.family, shape.heads, shape.params
@@ -95,9 +95,10 @@ class DecoderShape:
     scan: ScanSetting = ScanSetting()
     vocabulary: int = VOCABULARY
     rotary_base: int | None = None
+    head_width: int = HEAD_WIDTH
 
     def __post_init__(self) -> None:
-        check_rotary_base("a decoder", self.rotary_base)
+        check_heads("a decoder", self.head_width, self.rotary_base)
         whole_each("a decoder", self, ("width", "depth", "context", "queries_per_key", "vocabulary"))
         whole_each("a decoder", self, ("hidden", "attention_every"), at_least=0)
         self._check_heads()
@@ -115,7 +116,7 @@ class DecoderShape:
             )
 
     def _check_heads(self) -> None:
-        unit = HEAD_WIDTH * self.queries_per_key
+        unit = self.head_width * self.queries_per_key
         if self.width % unit:
             raise InputError(
                 "the width is not a whole number of heads",
@@ -137,7 +138,7 @@ class DecoderShape:
     @property
     def heads(self) -> int:
         """Attention heads of a block that has any."""
-        return self.width // HEAD_WIDTH if self.attention_every else 0
+        return self.width // self.head_width if self.attention_every else 0
 
     @property
     def expert_hidden(self) -> int:
@@ -164,7 +165,7 @@ class DecoderShape:
     def _mixer(self, block: int) -> cost.Attention | cost.Mamba2:
         if self.attends(block):
             kv_heads = self.heads // self.queries_per_key
-            return cost.Attention(heads=self.heads, kv_heads=kv_heads, head_width=HEAD_WIDTH)
+            return cost.Attention(heads=self.heads, kv_heads=kv_heads, head_width=self.head_width)
         scan = self.scan
         return cost.Mamba2(
             heads=self.inner // scan.head_width,

@@ -23,7 +23,7 @@ Shape = DenseShape | DecoderShape
 LEAST_DEPTH, WIDTHS_PER_BLOCK = 2, 64
 WIDEST = 8192
 
-DECODER = ("depth", "mlp_ratio", "gated", "queries_per_key", "rotary_base")
+DECODER = ("depth", "mlp_ratio", "gated", "queries_per_key", "rotary_base", "head_width")
 EXPERTS = ("experts", "chosen", "granularity", "shared", "balance", "gate")
 SCAN = ("state", "scan_head_width", "kernel", "chunk")
 KEYS: dict[str, tuple[str, ...]] = {
@@ -53,6 +53,7 @@ class Dial:
     gated: bool | None = None
     queries_per_key: int | None = None
     rotary_base: int | None = None
+    head_width: int = HEAD_WIDTH
     attention_every: int = 4
     experts: int | None = None
     chosen: int = 2
@@ -102,6 +103,7 @@ class Dial:
                 context=context,
                 vocabulary=vocabulary,
                 rotary_base=self.rotary_base,
+                head_width=self.head_width,
             )
         return DecoderShape(
             width=width,
@@ -110,6 +112,7 @@ class Dial:
             context=context,
             vocabulary=vocabulary,
             rotary_base=self.rotary_base,
+            head_width=self.head_width,
             attention_every={"ssm": 0, "hybrid": self.attention_every}.get(self.family, 1),
             gated=self.gated is not False,
             queries_per_key=self.queries_per_key or 1,
@@ -119,7 +122,7 @@ class Dial:
 
     def at_size(self, params: float, *, context: int, vocabulary: int = VOCABULARY) -> Shape:
         """The shape whose active non-embedding params are nearest to `params`, by ratio."""
-        step = HEAD_WIDTH * (self.queries_per_key or 1)
+        step = self.head_width * (self.queries_per_key or 1)
         found = self.at_width(step, context=context, vocabulary=vocabulary)
         for width in range(2 * step, WIDEST + 1, step):
             wider = self.at_width(width, context=context, vocabulary=vocabulary)

@@ -9,7 +9,9 @@ from kleiber import cost
 from kleiber.cost.checks import whole
 from kleiber.errors import InputError
 
-HEAD_WIDTH = 8
+HEAD_WIDTH = (
+    8  # so narrow that the number of heads follows the width and no size of a small ladder is left with a single one
+)
 VOCABULARY = 256  # of bytes
 
 
@@ -18,9 +20,8 @@ class DenseShape:
     """The dimensions of a decoder-only transformer.
 
     `width` is the residual stream, `depth` the number of blocks, `hidden` the inner width of the MLP and
-    `context` the window in tokens; `vocabulary` is 256 where tokens are bytes. Every head is `HEAD_WIDTH` wide, so that the
-    number of heads follows the width and no size of a ladder is left with a single one. `rotary_base` sets how slowly the slowest
-    of a head's four pairs of channels turns from place to place; None is half the context.
+    `context` the window in tokens; `vocabulary` is 256 where tokens are bytes. Every head is `head_width` wide. `rotary_base`
+    sets how slowly the slowest of a head's pairs of channels turns from place to place; None is half the context.
 
     >>> shape = DenseShape(width=32, depth=2, hidden=128, context=128)
     >>> shape.heads, shape.params, shape.embedding_params
@@ -33,9 +34,10 @@ class DenseShape:
     context: int
     vocabulary: int = VOCABULARY
     rotary_base: int | None = None
+    head_width: int = HEAD_WIDTH
 
     def __post_init__(self) -> None:
-        check_rotary_base("a dense shape", self.rotary_base)
+        check_heads("a dense shape", self.head_width, self.rotary_base)
         for name in ("width", "depth", "hidden", "context", "vocabulary"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -44,12 +46,12 @@ class DenseShape:
                     found=repr(value),
                     expected="1, 2, 3, ...",
                 )
-        if self.width % HEAD_WIDTH:
+        if self.width % self.head_width:
             raise InputError(
                 "the width is not a whole number of heads",
                 found=str(self.width),
-                expected=f"a multiple of {HEAD_WIDTH}",
-                remedy=f"take {max(HEAD_WIDTH, round(self.width / HEAD_WIDTH) * HEAD_WIDTH)}",
+                expected=f"a multiple of {self.head_width}",
+                remedy=f"take {max(1, round(self.width / self.head_width)) * self.head_width}",
             )
 
     @property
@@ -64,7 +66,7 @@ class DenseShape:
     @property
     def heads(self) -> int:
         """Attention heads per block."""
-        return self.width // HEAD_WIDTH
+        return self.width // self.head_width
 
     @property
     def attention_params(self) -> int:
@@ -80,7 +82,7 @@ class DenseShape:
     def cost(self) -> cost.Shape:
         """The same model as `kleiber.cost` counts it."""
         block = cost.Block(
-            mixer=cost.Attention(heads=self.heads, kv_heads=self.heads, head_width=HEAD_WIDTH),
+            mixer=cost.Attention(heads=self.heads, kv_heads=self.heads, head_width=self.head_width),
             feed_forward=cost.FeedForward(hidden=self.hidden, gated=False),
             times=self.depth,
         )
@@ -142,11 +144,14 @@ class DenseShape:
 
 def facts_of(shape: Any) -> dict[str, Any]:
     """All fields of a shape but those at what was once the only value: names given to runs before there were others stand."""
-    usual = {"vocabulary": VOCABULARY, "rotary_base": None}
+    usual = {"vocabulary": VOCABULARY, "rotary_base": None, "head_width": HEAD_WIDTH}
     return {name: value for name, value in asdict(shape).items() if name not in usual or value != usual[name]}
 
 
-def check_rotary_base(owner: str, rotary_base: int | None) -> None:
-    """Raise `InputError` for a base by which no pair of channels would turn more slowly than the first."""
+def check_heads(owner: str, head_width: int, rotary_base: int | None) -> None:
+    """Raise `InputError` for heads without halves, and for a base by which no pair of channels turns slower than the first."""
+    whole(owner, "head_width", head_width, at_least=2)
+    if head_width % 2:
+        raise InputError(f"{owner} needs an even head_width", found=str(head_width), remedy=f"take {head_width + 1}")
     if rotary_base is not None:
         whole(owner, "rotary_base", rotary_base, at_least=2)

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from kleiber.lab.decoder import DecoderShape
 from kleiber.lab.models.causal_attention import attend
-from kleiber.lab.models.dense import channels_first, rotate, rotation_angles
-from kleiber.lab.shape import HEAD_WIDTH
+from kleiber.lab.models.rotary import rotation_angles
 
 
 class Attention(nn.Module):
@@ -22,17 +21,13 @@ class Attention(nn.Module):
     def __init__(self, shape: DecoderShape) -> None:
         super().__init__()
         self.heads, self.key_heads = shape.heads, shape.heads // shape.queries_per_key
-        self.into = nn.Linear(shape.width, (self.heads + 2 * self.key_heads) * HEAD_WIDTH, bias=False)
+        self.into = nn.Linear(shape.width, (self.heads + 2 * self.key_heads) * shape.head_width, bias=False)
         self.out = nn.Linear(shape.width, shape.width, bias=False)
-        angle_KT = rotation_angles(shape.context, shape.rotary_base)
+        angle_KT = rotation_angles(shape.context, shape.head_width, shape.rotary_base)
         self.register_buffer("cos_KT", angle_KT.cos(), persistent=False)
         self.register_buffer("sin_KT", angle_KT.sin(), persistent=False)
 
     def forward(self, stream_BTC: Tensor) -> Tensor:
         context = stream_BTC.shape[1]
-        mixed_BHKT = channels_first(self.into(stream_BTC))
-        turning = self.heads + self.key_heads
-        turned_BHKT = rotate(mixed_BHKT[:, :turning], self.cos_KT[:, :context], self.sin_KT[:, :context])
-        query_BHKT, key_BHKT = turned_BHKT.split((self.heads, self.key_heads), dim=1)
-        attended_BHKT = attend(query_BHKT, key_BHKT, mixed_BHKT[:, turning:])
-        return self.out(attended_BHKT.flatten(1, 2).mT)
+        cos_KT, sin_KT = self.cos_KT[:, :context], self.sin_KT[:, :context]
+        return self.out(attend(self.into(stream_BTC), cos_KT, sin_KT, heads=self.heads, key_heads=self.key_heads))

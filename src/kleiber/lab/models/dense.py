@@ -12,11 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kleiber.lab.models.causal_attention import attend
-from kleiber.lab.shape import HEAD_WIDTH, DenseShape
+from kleiber.lab.models.root_mean_square import normalise
+from kleiber.lab.models.rotary import rotation_angles
+from kleiber.lab.shape import DenseShape
 
-# Four rotation rates per head of width 8: with a base of 10,000 two of them hardly turn within 128 bytes.
-# Half the context as the base spreads all four over the window, and attention takes hold sooner (ladders/sotu-dense/README.md).
-ROTARY_BASE_OF_CONTEXT = 0.5
 EMBEDDING_STD = 1.0
 
 
@@ -30,11 +29,8 @@ class Attention(nn.Module):
         self.out = nn.Linear(shape.width, shape.width, bias=False)
 
     def forward(self, stream_BTC: Tensor, cos_KT: Tensor, sin_KT: Tensor) -> Tensor:
-        mixed_BHKT = channels_first(self.query_key_value(stream_BTC))
-        turned_BHKT = rotate(mixed_BHKT[:, : 2 * self.heads], cos_KT, sin_KT)
-        query_BHKT, key_BHKT = turned_BHKT.chunk(2, dim=1)
-        attended_BHKT = attend(query_BHKT, key_BHKT, mixed_BHKT[:, 2 * self.heads :])
-        return self.out(attended_BHKT.flatten(1, 2).mT)
+        mixed_BTX = self.query_key_value(stream_BTC)
+        return self.out(attend(mixed_BTX, cos_KT, sin_KT, heads=self.heads, key_heads=self.heads))
 
 
 class Block(nn.Module):
@@ -48,7 +44,7 @@ class Block(nn.Module):
 
     def forward(self, stream_BTC: Tensor, cos_KT: Tensor, sin_KT: Tensor) -> Tensor:
         stream_BTC = stream_BTC + self.attention(normalise(stream_BTC), cos_KT, sin_KT)
-        return stream_BTC + self.down(functional.gelu(self.up(normalise(stream_BTC)), approximate="tanh"))
+        return stream_BTC + self.down(functional.gelu(self.up(normalise(stream_BTC))))
 
 
 class Dense(nn.Module):
@@ -62,7 +58,7 @@ class Dense(nn.Module):
         self.embedding = nn.Embedding(shape.vocabulary, shape.width)
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.depth))
         self.head = nn.Linear(shape.width, shape.vocabulary, bias=False)
-        angle_KT = rotation_angles(shape.context, shape.rotary_base)
+        angle_KT = rotation_angles(shape.context, shape.head_width, shape.rotary_base)
         self.register_buffer("cos_KT", angle_KT.cos(), persistent=False)
         self.register_buffer("sin_KT", angle_KT.sin(), persistent=False)
 
@@ -93,26 +89,3 @@ def build(shape: DenseShape, *, seed: int) -> Dense:
             weight.normal_(0.0, std, generator=generator)
         model.head.weight.zero_()
     return model
-
-
-def normalise(stream_BTC: Tensor) -> Tensor:
-    """RMSNorm (Zhang and Sennrich 2019, arXiv:1910.07467) without a gain: the maps after it carry the scale."""
-    return functional.rms_norm(stream_BTC, stream_BTC.shape[-1:])
-
-
-def channels_first(mixed_BTX: Tensor) -> Tensor:
-    """The heads of a map's output, `(B, H, K, T)`."""
-    return mixed_BTX.mT.contiguous().unflatten(1, (-1, HEAD_WIDTH))
-
-
-def rotation_angles(context: int, base: int | None = None) -> Tensor:
-    """Angle of every head channel and position, `(K / 2, T)`, the same for both halves of a head; `base`: half the context."""
-    half = HEAD_WIDTH // 2
-    rate_K = (base or ROTARY_BASE_OF_CONTEXT * context) ** (-torch.arange(half) / half)
-    return torch.arange(context)[None, :] * rate_K[:, None]
-
-
-def rotate(x_BHKT: Tensor, cos_KT: Tensor, sin_KT: Tensor) -> Tensor:
-    """Turn each pair of channels, one of each half, by its position's angle."""
-    first, second = x_BHKT.chunk(2, dim=-2)
-    return torch.cat([first * cos_KT - second * sin_KT, second * cos_KT + first * sin_KT], dim=-2)

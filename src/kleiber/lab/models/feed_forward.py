@@ -22,6 +22,6 @@ class FeedForward(nn.Module):
 def bend(inner: Tensor, *, gated: bool) -> Tensor:
     """The nonlinearity: SiLU of one half times the other, or GELU of the whole."""
     if not gated:
-        return functional.gelu(inner, approximate="tanh")
+        return functional.gelu(inner)
     gate, value = inner.chunk(2, dim=-1)
     return functional.silu(gate) * value

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from kleiber.lab.decoder import DecoderShape
 from kleiber.lab.models.attention import Attention
-from kleiber.lab.models.dense import normalise
 from kleiber.lab.models.experts import Experts
 from kleiber.lab.models.feed_forward import FeedForward
 from kleiber.lab.models.roles import first_std
+from kleiber.lab.models.root_mean_square import normalise
 from kleiber.lab.models.state_space import Mamba2
 
 

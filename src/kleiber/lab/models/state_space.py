@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kleiber.lab.decoder import DecoderShape
+from kleiber.lab.models.root_mean_square import normalise
 
 DECAY = (1.0, 16.0)
 STEP = (0.001, 0.1)
@@ -60,7 +61,7 @@ class Mamba2(nn.Module):
             y_BTHP = scan(x_BTHP, step_BTH, rate_H, b_BTN.float(), c_BTN.float(), chunk=self.chunk)
         y_BTHP = y_BTHP + self.skip_H[:, None] * x_BTHP
         gated_BTD = y_BTHP.flatten(-2) * functional.silu(gate_BTD)
-        return self.out(functional.rms_norm(gated_BTD, (self.inner,), self.gain_D))
+        return self.out(normalise(gated_BTD) * self.gain_D)
 
     @torch.no_grad()
     def start(self, generator: torch.Generator) -> None:
