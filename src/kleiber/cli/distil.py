@@ -34,6 +34,12 @@ Students = Annotated[int, typer.Option(min=1, help="How many students share the 
 Logits = Annotated[
     str, typer.Option(metavar="stored|live", help="The teacher's predictions: stored, or made alongside.")
 ]
+Taught = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FIT.json", help="Your own students, fitted with --law distillation, in place of the paper's."
+    ),
+]
 Published = Annotated[bool, typer.Option("--published", help="The paper's own supervised law, in place of a fit.")]
 
 
@@ -52,6 +58,7 @@ def distil(
     logits: Logits = "stored",
     serve_tokens: Quantity = None,
     published: Published = False,
+    taught: Taught = None,
     at: At = None,
     level: Level = 0.95,
 ) -> int:
@@ -68,8 +75,12 @@ def distil(
     compute = amount(flops, "--flops") if found is None else budget(flops, "--flops", found)
     if found is not None and found.outcome.refused:
         return failure.refuse_fit(found, schema=SCHEMA if output.as_json else None)
+    from kleiber.fit.store import load
     from kleiber.plan.distil import distil as decide
 
+    students_fit = load(taught) if taught is not None else None
+    if students_fit is not None and students_fit.outcome.refused:
+        return failure.refuse_fit(students_fit, schema=SCHEMA if output.as_json else None)
     with screen.working("planning"):
         answer = decide(
             found,
@@ -81,6 +92,7 @@ def distil(
             serve_tokens=served,
             at=inputs,
             level=level,
+            taught=students_fit,
             **known,
         )
     if output.as_json:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kleiber.plan.distil.deal import Deal
-from kleiber.plan.distil.lesson import Lesson
+from kleiber.plan.distil.lesson import AnyLesson
 from kleiber.plan.distil.split import best, fixed
 from kleiber.plan.result import Amount, amount
 from kleiber.plan.surface import Surface
@@ -22,21 +22,21 @@ DECADES, POINTS = 3.0, 49  # on either side of the budget asked for
 MOST_STUDENTS = 10_000
 
 
-def gain(deal: Deal, surface: Surface, taught_by: Lesson) -> Array:
+def gain(deal: Deal, surface: Surface, taught_by: AnyLesson) -> Array:
     """What distilling by the point estimate's plan takes off the loss of training from scratch, in every row: (K,)."""
     plan = best(deal, surface.point, taught_by)
     taught = fixed(deal, surface, taught_by, plan).loss
     return surface.loss(deal.student, deal.scratch_tokens)[:, 0] - taught
 
 
-def gains(deal: Deal, surface: Surface, taught_by: Lesson) -> tuple[Array, Array]:
+def gains(deal: Deal, surface: Surface, taught_by: AnyLesson) -> tuple[Array, Array]:
     """ln(training budget) (C,) and the gain there (C, K)."""
     logs_C = np.log(deal.training_flops) + np.log(10) * np.linspace(-DECADES, DECADES, POINTS)
     asked = [deal.with_flops(float(flops)) for flops in np.exp(logs_C)]
     return logs_C, np.stack([_gain_or_loss(each, surface, taught_by) for each in asked])
 
 
-def _gain_or_loss(deal: Deal, surface: Surface, taught_by: Lesson) -> Array:
+def _gain_or_loss(deal: Deal, surface: Surface, taught_by: AnyLesson) -> Array:
     """The gain; where the teacher alone would take the budget there is no distilling, and training from scratch wins."""
     if deal.trained and deal.teacher_params is not None and deal.teacher_tokens is not None:
         share = 6 * deal.teacher_params * deal.teacher_tokens / deal.students
@@ -70,7 +70,7 @@ def _turn(x_C: Array, gain_CK: Array) -> Array:
     return np.where(wins_CK.any(axis=0), x_K, x_C[-1])
 
 
-def students_to_pay(deal: Deal, surface: Surface, taught_by: Lesson) -> int | None:
+def students_to_pay(deal: Deal, surface: Surface, taught_by: AnyLesson) -> int | None:
     """The fewest students sharing the teacher with which distilling wins by the point estimate; None where not even 10,000 do."""
 
     def pays(students: int) -> bool:

@@ -4,7 +4,8 @@ The way the data takes: fit -> `Surface` (what models reach alone, in every draw
 -> the published distillation law -> loss, gain over training from scratch, probability, the budgets where the verdict turns.
 The one idea: the two laws meet in a ratio. How much better than the lone student the teacher is comes from the user's fit; what
 a student makes of such a teacher comes from Busbridge et al., whose coefficients nobody has shown to carry over. So the same
-plan is judged once more with their own supervised law, and where the two disagree the answer is that one cannot tell.
+plan is judged once more with their own supervised law, and where the two disagree, or the student is far from any of
+theirs, the answer is that one cannot tell. A fit to students of one's own takes the place of all that.
 
 Legend: K rows (the point estimate, then the draws).
 """
@@ -22,7 +23,7 @@ from kleiber.laws.chinchilla import CHINCHILLA_COUPLED
 from kleiber.plan.decision import FEW_DRAWS, UNITS, provenance, surface_of
 from kleiber.plan.distil.crossing import gains, students_to_pay, turns
 from kleiber.plan.distil.deal import Deal, deal
-from kleiber.plan.distil.lesson import PUBLISHED, Lesson, lesson
+from kleiber.plan.distil.lesson import PUBLISHED, AnyLesson, Lesson, lesson, own_lesson
 from kleiber.plan.distil.result import Distilled, SecondOpinion
 from kleiber.plan.distil.split import Split, best, fixed
 from kleiber.plan.result import Amount, amount
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 SURE = 0.95
+FAR = 10.0
+"""A factor beyond the paper's runs at which its law decides nothing: on students 5,800 to 93,000 times smaller than theirs it was
+24 % off (ladders/sotu-students)."""
 
 
 def distil(
@@ -50,6 +54,7 @@ def distil(
     serve_tokens: float | str = 0.0,
     level: float = 0.95,
     at: Mapping[str, float | str] | None = None,
+    taught: Fit | None = None,
 ) -> Distilled:
     """Distil a student of `student` params or train it from scratch, with `flops` for it either way.
 
@@ -58,7 +63,8 @@ def distil(
 
     A teacher at hand is given by its params and tokens (or its loss); with `train_teacher` what is not given of it is chosen, and
     `students` share its training. `fit` is a law of loss on params and tokens; None stands for the supervised law of the
-    distillation paper itself.
+    distillation paper itself. `taught`, a fit of the law `distillation` to students of one's own on the same text and counted
+    alike, takes the place of the paper's.
 
     Raises `InputError` for a deal that says too little, too much or the impossible; `Refusal` for a refused fit.
 
@@ -82,32 +88,49 @@ def distil(
         serve_tokens=serve_tokens,
     )
     surface = _published() if fit is None else surface_of(fit, at or {})
-    return _decide(asked, surface, fit, level)
+    law = lesson() if taught is None else own_lesson(taught, len(surface.theta_KP))
+    if fit is not None and taught is not None:
+        _counted_alike(fit, taught)
+    return _decide(asked, surface, law, fit, level)
+
+
+def _counted_alike(fit: Fit, taught: Fit) -> None:
+    ours, theirs = fit.runs.conventions, taught.runs.conventions
+    for name in ("params", "loss"):
+        if ours.get(name, "unknown") != theirs.get(name, "unknown"):
+            raise InputError(
+                f"the fit and the students count {name} differently",
+                found=f"{ours.get(name, 'unknown')} and {theirs.get(name, 'unknown')}",
+                remedy="bring both to one convention before fitting",
+            )
 
 
 def _published() -> Surface:
     return published_surface(CHINCHILLA_COUPLED, CHINCHILLA_COUPLED.coefficients(PUBLISHED))
 
 
-def _decide(asked: Deal, surface: Surface, fit: Fit | None, level: float) -> Distilled:
-    law = lesson()
+def _decide(asked: Deal, surface: Surface, law: AnyLesson, fit: Fit | None, level: float) -> Distilled:
     own = best(asked, surface, law)
     told = fixed(asked, surface, law, own)
     scratch_K = surface.loss(asked.student, asked.scratch_tokens)[:, 0]
     gain_K = scratch_K - told.loss
     logs_C, gain_CK = gains(asked, surface, law)
     first, last = turns(asked, logs_C, gain_CK, level)
-    opinion = _second_opinion(asked, own, law) if fit is not None else None
+    opinion = _second_opinion(asked, own, law) if fit is not None and isinstance(law, Lesson) else None
     probability = float((gain_K[1:] > 0).mean()) if gain_K.size > 2 else None
 
     def over(column_K: Array) -> Amount:
         return amount(float(column_K[0]), column_K[1:], level)
 
     known = not np.isnan(own.teacher_params[0]), not np.isnan(own.teacher_tokens[0])
-    inputs = _inputs(asked, told, law)
+    inputs = law.inputs(
+        *(float(value) for value in (asked.student, told.tokens[0], told.teacher_loss[0], told.alone_loss[0]))
+    )
+    extrapolation = law.distilled.extrapolation(inputs)
+    far = law.published and max(extrapolation.values(), default=1.0) > FAR
     return Distilled(
         deal=asked,
-        verdict=_verdict(float(gain_K[0]), probability, opinion),
+        verdict="cannot tell" if far else _verdict(float(gain_K[0]), probability, opinion),
         teacher_params=over(own.teacher_params) if known[0] else None,
         teacher_tokens=over(own.teacher_tokens) if known[1] else None,
         teacher_loss=over(told.teacher_loss),
@@ -126,20 +149,14 @@ def _decide(asked: Deal, surface: Surface, fit: Fit | None, level: float) -> Dis
         regret=float((told.loss - own.loss)[1:].mean()) if asked.trained and gain_K.size > 2 else None,
         second_opinion=opinion,
         coefficients=law.distilled.name,
-        extrapolation=law.distilled.extrapolation(inputs),
+        extrapolation=extrapolation,
+        far=far,
         extrapolation_decades=_decades(asked, own, fit),
         level=level,
         loss_unit="nats" if fit is None else UNITS.get(fit.runs.conventions.get("loss", "unknown"), "nats"),
-        caveats=_caveats(asked, surface, fit),
+        caveats=_caveats(asked, surface, fit, law),
         provenance=_provenance(fit),
     )
-
-
-def _inputs(asked: Deal, told: Split, law: Lesson) -> dict[str, float]:
-    """The inputs of the published law at the decision, in its own unit of loss."""
-    alone = float(law.alone(asked.student, told.tokens[:1])[0])
-    teacher = alone * float(told.teacher_loss[0] / told.alone_loss[0])
-    return {"params": asked.student, "tokens": float(told.tokens[0]), "teacher_loss": teacher, "supervised_loss": alone}
 
 
 def _second_opinion(asked: Deal, own: Split, law: Lesson) -> SecondOpinion | None:
@@ -176,13 +193,8 @@ def _decades(asked: Deal, own: Split, fit: Fit | None) -> float | None:
     return max(0.0, float(np.log10(largest / fit.runs.ranges["flops"][1])))
 
 
-def _caveats(asked: Deal, surface: Surface, fit: Fit | None) -> tuple[str, ...]:
-    notes = [
-        "What a student makes of its teacher is taken from Busbridge et al. 2025 (C4, one tokeniser), who say that their "
-        "coefficients do not carry over."
-        if fit is not None
-        else "All of this is Busbridge et al. 2025 (C4, one tokeniser): no runs of yours, no intervals."
-    ]
+def _caveats(asked: Deal, surface: Surface, fit: Fit | None, law: AnyLesson) -> tuple[str, ...]:
+    notes = [_whose(fit, law)]
     if fit is not None and fit.runs.conventions.get("params") == "non_embedding":
         notes.append("Params are counted without embeddings, as in the runs; so is the compute.")
     count = len(surface.theta_KP) - 1
@@ -190,12 +202,24 @@ def _caveats(asked: Deal, surface: Surface, fit: Fit | None) -> tuple[str, ...]:
         notes.append("The fit has no draws, so nothing here has an interval: fit with --bootstrap 4000.")
     elif fit is not None:
         few = f"; they rest on {count} draws only, 1000 or more make them steady" if count < FEW_DRAWS else ""
-        notes.append(f"The intervals hold the doubt of your fit only{few}.")
+        whose = "your fit only" if law.published else "both fits, drawn apart"
+        notes.append(f"The intervals hold the doubt of {whose}{few}.")
     if asked.logits == "stored":
         notes.append("Stored predictions count as free: making and keeping them is on no one's budget.")
     if asked.teacher_loss is not None:
         notes.append("The teacher's loss must be measured on the text and the tokeniser of the fit.")
     return tuple(notes)
+
+
+def _whose(fit: Fit | None, law: AnyLesson) -> str:
+    if not law.published:
+        return f"What a student makes of its teacher is the law of distillation fitted to {law.distilled.source}."
+    if fit is None:
+        return "All of this is Busbridge et al. 2025 (C4, one tokeniser): no runs of yours, no intervals."
+    return (
+        "What a student makes of its teacher is taken from Busbridge et al. 2025 (C4, one tokeniser), who say that their "
+        "coefficients do not carry over."
+    )
 
 
 def _provenance(fit: Fit | None) -> dict[str, Any]:

@@ -48,9 +48,9 @@ class Distilled(Spoken):
     `teacher_params` and `teacher_tokens` are None where only the teacher's loss is known. `loss`, `scratch_loss` and `gain`
     are those of this plan in every draw; the interval of the teacher and of the tokens is where each draw would have them.
     `best_teacher_loss` is the teacher's loss that would serve this student on these tokens best; no teacher is below `floor`,
-    the law's. `wins_from` and `wins_up_to` are the budgets between which distilling wins, None where it does not turn within
-    `searched`. `regret` is what deciding by the point estimate costs on average, None where there is nothing to choose or no
-    draws.
+    the law's. `far`: too far from the runs of the published law for a verdict. `wins_from` and `wins_up_to` are the budgets
+    between which distilling wins, None where it does not turn within `searched`. `regret` is what deciding by the point estimate
+    costs on average, None where there is nothing to choose or no draws.
     """
 
     spoken_in: ClassVar[str] = "kleiber.plan.distil.words"
@@ -76,6 +76,7 @@ class Distilled(Spoken):
     second_opinion: SecondOpinion | None
     coefficients: str
     extrapolation: Mapping[str, float]
+    far: bool
     extrapolation_decades: float | None
     level: float
     loss_unit: str
@@ -111,7 +112,11 @@ class Distilled(Spoken):
             "students_to_pay": self.students_to_pay,
             "regret": self.regret,
             "second_opinion": self.second_opinion.to_json() if self.second_opinion else None,
-            "distillation_law": {"coefficients": self.coefficients, "extrapolation": dict(self.extrapolation)},
+            "distillation_law": {
+                "coefficients": self.coefficients,
+                "extrapolation": dict(self.extrapolation),
+                "far": self.far,
+            },
             "extrapolation_decades": self.extrapolation_decades,
             "flops": self.deal.flops,
             "serve_tokens": self.deal.serve_tokens,

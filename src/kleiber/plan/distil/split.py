@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kleiber.plan.distil.deal import Deal
-from kleiber.plan.distil.lesson import Lesson
+from kleiber.plan.distil.lesson import AnyLesson
 from kleiber.plan.surface import Surface
 
 Array = NDArray[np.float64]
@@ -41,7 +41,7 @@ class Split:
     loss: Array
 
 
-def at(deal: Deal, surface: Surface, taught_by: Lesson, share: Array, ratio: Array) -> Split:
+def at(deal: Deal, surface: Surface, taught_by: AnyLesson, share: Array, ratio: Array) -> Split:
     """The split at ln(share) and ln(tokens per param), each (K, G) or broadcasting to it."""
     share = np.exp(share) if deal.trained else np.zeros_like(share)
     budget = share * deal.training_flops * deal.students
@@ -71,31 +71,32 @@ def _teacher(deal: Deal, budget: Array, ratio: Array) -> tuple[Array, Array]:
     return one * deal.teacher_params, one * deal.teacher_tokens
 
 
-def best(deal: Deal, surface: Surface, taught_by: Lesson) -> Split:
-    """The split of least loss for every row: arrays (K,)."""
+def best(deal: Deal, surface: Surface, taught_by: AnyLesson) -> Split:
+    """The split of least loss for every row: arrays (K,). Row k of the surface goes with row k of the lesson."""
     free = _free(deal)
     at_once = max(1, MOST_AT_ONCE // GRID ** max(1, sum(free)))
     pieces = []
     for start in range(0, len(surface.theta_KP), at_once):
-        rows = surface.rows(slice(start, start + at_once))
+        which = slice(start, min(start + at_once, len(surface.theta_KP)))
+        rows, law = surface.rows(which), taught_by.rows(which)
 
-        def loss(share: Array, ratio: Array, rows: Surface = rows) -> Array:
-            return at(deal, rows, taught_by, share, ratio).loss
+        def loss(share: Array, ratio: Array, rows: Surface = rows, law: AnyLesson = law) -> Array:
+            return at(deal, rows, law, share, ratio).loss
 
         place = lowest(loss, (SHARE, TOKENS_PER_PARAM), free, len(rows.theta_KP))
-        pieces.append(at(deal, rows, taught_by, *(axis[:, None] for axis in place)))
+        pieces.append(at(deal, rows, law, *(axis[:, None] for axis in place)))
     return Split(**{name: np.concatenate([getattr(piece, name)[:, 0] for piece in pieces]) for name in _FIELDS})
 
 
 _FIELDS = tuple(Split.__dataclass_fields__)
 
 
-def fixed(deal: Deal, surface: Surface, taught_by: Lesson, plan: Split) -> Split:
+def fixed(deal: Deal, surface: Surface, taught_by: AnyLesson, plan: Split) -> Split:
     """What every row says of one plan: the decision, row 0 of `plan`. Arrays (K,)."""
     with np.errstate(divide="ignore"):
         share = np.log(plan.share[:1])
     ratio = np.log(plan.teacher_tokens[:1] / plan.teacher_params[:1])
-    told = at(deal, surface, taught_by, share, ratio)
+    told = at(deal, surface, taught_by.rows(slice(len(surface.theta_KP))), share, ratio)
     return Split(**{name: getattr(told, name)[:, 0] for name in _FIELDS})
 
 

@@ -145,4 +145,9 @@ def _reach(found: Distilled) -> list[str]:
     far = {name: factor for name, factor in found.extrapolation.items() if factor > HARDLY}
     if far:
         lines.append(f"the distillation law is {badge(far)}")
+    if found.far:
+        lines.append(
+            "that is too far for a verdict: distil a few students of your own (a stage with a teacher in a ladder of the lab), "
+            "fit them with --law distillation, and give the fit as --taught"
+        )
     return lines
