@@ -29,10 +29,13 @@ class Attention(nn.Module):
         self.register_buffer("sin_KT", angle_KT.sin(), persistent=False)
 
     def forward(self, stream_BTC: Tensor) -> Tensor:
+        return self.out(attend(*self.projected(stream_BTC)).flatten(1, 2).mT)
+
+    def projected(self, stream_BTC: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Query, key and value of each head, the first two turned by position, `(B, H, K, T)`; keys may have fewer heads."""
         context = stream_BTC.shape[1]
         mixed_BHKT = channels_first(self.into(stream_BTC))
         turning = self.heads + self.key_heads
         turned_BHKT = rotate(mixed_BHKT[:, :turning], self.cos_KT[:, :context], self.sin_KT[:, :context])
         query_BHKT, key_BHKT = turned_BHKT.split((self.heads, self.key_heads), dim=1)
-        attended_BHKT = attend(query_BHKT, key_BHKT, mixed_BHKT[:, turning:])
-        return self.out(attended_BHKT.flatten(1, 2).mT)
+        return query_BHKT, key_BHKT, mixed_BHKT[:, turning:]

@@ -34,6 +34,14 @@ def attend(query_BHKT: Tensor, key_BHKT: Tensor, value_BHKT: Tensor) -> Tensor:
     return (_in_blocks if narrow else _by_kernel)(query_BHKT, key_BHKT, value_BHKT)
 
 
+def weights(query_BHKT: Tensor, key_BHKT: Tensor) -> Tensor:
+    """softmax(query' key / sqrt(K)), query by key, `(B, H, T, T)`: what `attend` mixes values by and does not keep."""
+    sharing = query_BHKT.shape[1] // key_BHKT.shape[1]
+    logit_BHTT = query_BHKT.mT @ key_BHKT.repeat_interleave(sharing, dim=1) / math.sqrt(query_BHKT.shape[-2])
+    later_TT = torch.ones(logit_BHTT.shape[-2:], dtype=torch.bool, device=logit_BHTT.device).triu(1)
+    return logit_BHTT.masked_fill(later_TT, -math.inf).softmax(dim=-1)
+
+
 def _by_kernel(query_BHKT: Tensor, key_BHKT: Tensor, value_BHKT: Tensor) -> Tensor:
     query_BHTK, key_BHTK, value_BHTK = (part.mT.contiguous() for part in (query_BHKT, key_BHKT, value_BHKT))
     return functional.scaled_dot_product_attention(

@@ -30,11 +30,14 @@ class Attention(nn.Module):
         self.out = nn.Linear(shape.width, shape.width, bias=False)
 
     def forward(self, stream_BTC: Tensor, cos_KT: Tensor, sin_KT: Tensor) -> Tensor:
+        return self.out(attend(*self.projected(stream_BTC, cos_KT, sin_KT)).flatten(1, 2).mT)
+
+    def projected(self, stream_BTC: Tensor, cos_KT: Tensor, sin_KT: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Query, key and value of each head, the first two turned by position, `(B, H, K, T)`."""
         mixed_BHKT = channels_first(self.query_key_value(stream_BTC))
         turned_BHKT = rotate(mixed_BHKT[:, : 2 * self.heads], cos_KT, sin_KT)
         query_BHKT, key_BHKT = turned_BHKT.chunk(2, dim=1)
-        attended_BHKT = attend(query_BHKT, key_BHKT, mixed_BHKT[:, 2 * self.heads :])
-        return self.out(attended_BHKT.flatten(1, 2).mT)
+        return query_BHKT, key_BHKT, mixed_BHKT[:, 2 * self.heads :]
 
 
 class Block(nn.Module):
