@@ -74,7 +74,7 @@ class Curve:
 
 
 class Onset:
-    """Gathers looks at a run into a curve: step, losses `(W, T)`, attention `(H, T', T')` on what stands twice and on its control.
+    """Gathers looks at a run into a curve: step, losses `(W, T)`, attention `(H, T', T')` on what stands twice and its control.
 
     `blocks`: heads come block by block, as many from each. At least 20 windows a look, or the score has no error to speak of.
     """
