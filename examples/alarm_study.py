@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,11 +26,9 @@ import torch
 from numpy.typing import NDArray
 
 from kleiber.cli.diagnose_topology import Measuring
-from kleiber.diagnose.read import read_columns
-from kleiber.diagnose.topology import Monitor, gap_map, reference_runs, topology
+from kleiber.diagnose.topology import Monitor, gap_map, topology
 from kleiber.diagnose.topology.gap_map import GapMap
 from kleiber.diagnose.topology.reference_file import read_reference, runs_of
-from kleiber.errors import Refusal
 from kleiber.lab.activations import Watcher
 from kleiber.lab.corpus import Corpus, read_corpus
 from kleiber.lab.recipe import Recipe
@@ -57,8 +55,6 @@ class AlarmRun:
 RUNS = (
     AlarmRun(name="4 kB, 100 times", unique_bytes=4_000),
     AlarmRun(name="410 kB, once", unique_bytes=420_000),
-    AlarmRun(name="16 kB, 26 times", unique_bytes=16_000),
-    AlarmRun(name="40 kB, 10 times", unique_bytes=40_000),
 )
 
 
@@ -161,44 +157,11 @@ def _gap(model: torch.nn.Module, train_WT1: NDArray[np.int64], held_WT1: NDArray
     return float(sides[1][0] - sides[0][0]), float(np.sqrt(sides[0][1] + sides[1][1]))
 
 
-def calibrated(folder: Path) -> list[str]:
-    """The alarm again, its map fitted on the looks of the other kinds of run in the folder instead of on the shipped networks.
-
-    So what a run is judged by has read as long as it has: the map knows the step. A look is not independent of the one
-    before it, which a map does not mind and an interval would; none is given.
-    """
-    looks = {path: read_columns(path) for path in sorted(folder.glob("run*-seed*.csv"))}
-    lines = []
-    for path, columns in looks.items():
-        kind = path.name.split("-")[0]
-        others = [
-            (other.name.split("-")[0], of) for other, of in looks.items() if not other.name.startswith(f"{kind}-")
-        ]
-        families = [name for name, of in others for _ in of["step"]]
-        named = {name: np.concatenate([of[name] for _, of in others]) for name in ("gap", "mean_edge", "step")}
-        known = {"mean_edge": named["mean_edge"], "log_step": np.log10(named["step"])}
-        found = gap_map(reference_runs(named["gap"], families, known), list(known))
-        monitor = Monitor(lambda drawn: float(drawn[0]), tolerated=TOLERATED, share=1.0)
-        for step, edge in zip(columns["step"], columns["mean_edge"], strict=True):
-            try:
-                told = found.estimate({"mean_edge": float(edge), "log_step": float(np.log10(step))})
-            except Refusal:
-                continue
-            monitor(int(step), lambda told=told: np.array([told]))
-        last = f"{100 * monitor.estimates[-1]:.1f}" if monitor.estimates else "-"
-        looked = f"{columns['step'].size - len(monitor.estimates)} of {columns['step'].size}"
-        lines.append(
-            f"| {RUNS[int(kind.removeprefix('run'))].name} | {path.stem.split('seed')[1]} | {100 * columns['gap'][-1]:.1f} | "
-            f"{_said(exceeds_from(columns['step'], columns['gap'], TOLERATED))} | {_said(monitor.alarm_at)} | {last} | {looked} |"
-        )
-    return lines
-
-
 def _said(step: int | None) -> str:
     return "-" if step is None else str(step)
 
 
-def main(folder: Path, seeds: int, kinds: Sequence[int] = range(len(RUNS))) -> None:
+def main(folder: Path, seeds: int) -> None:
     """Train, watch, write and print."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
@@ -209,10 +172,10 @@ def main(folder: Path, seeds: int, kinds: Sequence[int] = range(len(RUNS))) -> N
         f"| run | seed | gap at the end | above {share} from step | alarm above {share} at | alarm of growth at | "
         "last estimate | refused | processor |\n|---|---|---|---|---|---|---|---|---|"
     )
-    for kind in kinds:
+    for kind, run in enumerate(RUNS):
         for seed in range(seeds):
             began = time.process_time()
-            seen = watched(RUNS[kind], text, found, seed)
+            seen = watched(run, text, found, seed)
             columns = {"step": seen.step_L, "gap": seen.gap_L, "mean_edge": seen.edge_L, "estimate": seen.estimate_L}
             table = pa.table({name: np.round(values, 5) for name, values in columns.items()})
             pyarrow.csv.write_csv(table, folder / f"run{kind}-seed{seed}.csv")
@@ -220,18 +183,13 @@ def main(folder: Path, seeds: int, kinds: Sequence[int] = range(len(RUNS))) -> N
             pyarrow.csv.write_csv(table.filter(told_L), folder / f"estimates{kind}-seed{seed}.csv")
             told = seen.estimate_L[np.isfinite(seen.estimate_L)]
             print(
-                f"| {RUNS[kind].name} | {seed} | {100 * seen.gap_L[-1]:.1f} ± {196 * seen.error_L[-1]:.1f} | "
+                f"| {run.name} | {seed} | {100 * seen.gap_L[-1]:.1f} ± {196 * seen.error_L[-1]:.1f} | "
                 f"{_said(exceeds_from(seen.step_L, seen.gap_L, TOLERATED))} | {_said(seen.above_at)} | "
                 f"{_said(seen.growth_at)} | {'-' if not told.size else f'{100 * told[-1]:.1f}'} | "
                 f"{np.isnan(seen.estimate_L).sum()} of {seen.step_L.size} | {time.process_time() - began:.0f} s |",
                 flush=True,
             )
-    print(
-        f"\nCalibrated on the other kinds of run\n\n| run | seed | gap at the end | above {share} from step | "
-        f"alarm above {share} at | last estimate | refused |\n|---|---|---|---|---|---|---|"
-    )
-    print("\n".join(calibrated(folder)))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "alarm-study"), int(sys.argv[2]) if len(sys.argv) > 2 else 2)
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "alarm-study"), int(sys.argv[2]) if len(sys.argv) > 2 else 3)
