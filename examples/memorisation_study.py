@@ -2,7 +2,7 @@
 
 One idea: the verdict is tested on runs of which the answer is known because they were built so: random letters read eighty
 times (nothing but memory helps); a little text read eighty times; a text read once; that text with canaries repeated; modular
-addition with and without weight decay. Each run is looked at
+addition with and without weight decay; facts to be composed. Each run is looked at
 several times, at one level for all looks, so that the table says when the verdict could first have been acted on.
 
     python examples/memorisation_study.py [FOLDER]
@@ -14,24 +14,26 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from kleiber.diagnose.memorisation import Probe, Verdict, addition, grokking
+from kleiber.diagnose.memorisation import Probe, Verdict, addition, composition, grokking
 from kleiber.diagnose.memorisation.judge import Run, judge
 from kleiber.diagnose.memorisation.structure import ROW, STRUCTURE, TRAIN
 from kleiber.diagnose.memorisation.tokens import read_tokens
 from kleiber.finding import Finding
 from kleiber.lab.corpus import Corpus, corpus_of, read_corpus
+from kleiber.lab.models import build
 from kleiber.lab.recipe import Recipe
 from kleiber.lab.scores import Model, score_table
 from kleiber.lab.shape import DenseShape
@@ -176,6 +178,59 @@ ADDITION_RUNS = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class ProbeRun:
+    """A decoder of the lab on a probe of whole lines: each line's answer, and whatever facts go with them, by AdamW.
+
+    `probe` makes the probe; `batch` lines a step, drawn afresh, and all facts.
+    """
+
+    name: str
+    expected: str
+    probe: Callable[[], Probe]
+    steps: int
+    batch: int = 512
+    width: int = 32
+    lr: float = 3e-3
+    weight_decay: float = 0.1
+    looks: Sequence[float] = (0.25, 0.5, 1.0)
+
+
+PROBE_RUNS = (ProbeRun(name="composition of 240 facts", expected="memorising", probe=composition, steps=200),)
+
+
+def probe_looks(run: ProbeRun, seed: int = 0) -> list[tuple[int, pa.Table, Run]]:
+    """Train the run on the part of its probe that is trained on; at each look every answer."""
+    probe = run.probe()
+    context = probe.example_NK.shape[1]
+    shape = DenseShape(width=run.width, depth=2, hidden=4 * run.width, context=context, vocabulary=probe.symbols)
+    model = build(shape, seed=seed)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=run.lr, weight_decay=run.weight_decay, betas=(0.9, 0.98))
+    example_NK, answer_N = torch.from_numpy(probe.example_NK), torch.from_numpy(probe.answer_N)
+    fact_F3 = torch.from_numpy(probe.fact_F3)
+    train_N = np.flatnonzero(probe.part_N == TRAIN)
+    random = np.random.default_rng(seed)
+    looks, at = [], {max(1, round(share * run.steps)) for share in run.looks}
+    for step in range(1, run.steps + 1):
+        some = torch.from_numpy(random.choice(train_N, size=min(run.batch, train_N.size), replace=False))
+        loss = functional.cross_entropy(model(example_NK[some])[:, -1], answer_N[some])
+        if len(fact_F3):
+            loss = loss + functional.cross_entropy(model(fact_F3[:, :2])[:, -1], fact_F3[:, 2])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        if step in at:
+            looks.append((step, probe_table(probe, answered(model, example_NK, answer_N)), Run(chance=probe.chance)))
+    return looks
+
+
+def answered(model: torch.nn.Module, example_NK: torch.Tensor, answer_N: torch.Tensor) -> NDArray[np.bool_]:
+    """Which answers are right."""
+    with torch.no_grad():
+        parts = [model(part_NK)[:, -1].argmax(dim=1) for part_NK in example_NK.split(4096)]
+    return (torch.cat(parts) == answer_N).numpy()
+
+
 class Adder(torch.nn.Module):
     """Embeds both operands with one table, adds them up, and reads the sum off a hidden layer."""
 
@@ -189,8 +244,11 @@ class Adder(torch.nn.Module):
         return self.head(torch.relu(self.hidden(self.embedding(example_NK).sum(dim=1))))
 
 
-def addition_looks(run: AdditionRun, seed: int = 0) -> tuple[list[tuple[int, pa.Table, Run]], Finding]:
-    """Train the run; its looks, and the delay between knowing the training pairs and answering those held out by row."""
+def addition_looks(run: AdditionRun, seed: int = 0) -> tuple[list[tuple[int, pa.Table, Run]], Finding, pa.Table]:
+    """Train the run; its looks, the delay between knowing the training pairs and answering those held out by row, and its curve.
+
+    The curve is as `kleiber diagnose grokking` reads it.
+    """
     probe = addition(modulus=run.modulus, structure=0.35, rows=0.3, seed=seed)
     torch.manual_seed(seed)
     model = Adder(probe.symbols, run.width)
@@ -213,7 +271,9 @@ def addition_looks(run: AdditionRun, seed: int = 0) -> tuple[list[tuple[int, pa.
     step_S, train_S, row_S, norm_S = np.array(curve).T
     counts = [int((probe.part_N == part).sum()) for part in (TRAIN, ROW)]
     delay = grokking(step_S, train_S, row_S, train_examples=counts[0], held_out_examples=counts[1], norm_S=norm_S)
-    return looks, delay
+    names = ("step", "train_accuracy", "held_out_accuracy", "norm")
+    columns = zip(names, (step_S.astype(np.int64), train_S.round(4), row_S.round(4), norm_S.round(3)), strict=True)
+    return looks, delay, pa.table(dict(columns))
 
 
 def probe_table(probe: Probe, right_N: NDArray[np.bool_]) -> pa.Table:
@@ -275,10 +335,15 @@ def main(folder: Path) -> None:
     delays = []
     for number, run in enumerate(ADDITION_RUNS):
         began = time.process_time()
-        looks, delay = addition_looks(run)
+        looks, delay, curve = addition_looks(run)
+        pyarrow.csv.write_csv(curve, folder / f"addition{number}-curve.csv")
         seen = judged(looks, folder, f"addition{number}")
         print(row(run, seen, time.process_time() - began), flush=True)
         delays.append(f"{run.name}: {delay.evidence}")
+    for number, run in enumerate(PROBE_RUNS):
+        began = time.process_time()
+        seen = judged(probe_looks(run), folder, f"probe{number}")
+        print(row(run, seen, time.process_time() - began), flush=True)
     print("\n" + "\n".join(delays))
 
 

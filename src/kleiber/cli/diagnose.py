@@ -10,6 +10,7 @@ from typing import Any
 from typer.core import TyperGroup
 
 from kleiber.cli import (
+    diagnose_contamination,
     diagnose_criticality,
     diagnose_data,
     diagnose_emergence,
@@ -25,6 +26,7 @@ COMMANDS: tuple[Command, ...] = (
     *diagnose_limits.COMMANDS,
     *diagnose_topology.COMMANDS,
     *diagnose_memorisation.COMMANDS,
+    *diagnose_contamination.COMMANDS,
     *diagnose_emergence.COMMANDS,
     *diagnose_data.COMMANDS,
     *diagnose_criticality.COMMANDS,

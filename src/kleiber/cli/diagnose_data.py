@@ -42,10 +42,11 @@ def duplicates(train: Train, held_out: HeldOut, output: Output, words: Words = 5
     """
     from kleiber.diagnose.data import duplicates as measure
 
-    return _say([measure(_documents(train), _documents(held_out), words=words, share=share)], output)
+    return _say([measure(documents_of(train), documents_of(held_out), words=words, share=share)], output)
 
 
-def _documents(source: str) -> list[str]:
+def documents_of(source: str) -> list[str]:
+    """The texts of a folder's files, or of a single file cut at zero bytes or else at empty lines; raises `InputError`."""
     path = Path(source)
     if path.is_dir():
         texts = [_text(file) for file in sorted(path.rglob("*")) if file.is_file()]

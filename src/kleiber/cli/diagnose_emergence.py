@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kleiber.diagnose.emergence import Emergence
     from kleiber.finding import Finding
 
+Answer = TypeVar("Answer")
 Columns = Mapping[str, "NDArray"]
 SCALES = ("flops", "compute", "params", "tokens", "loss")
 ASKED = ("asked", "n", "total")
@@ -51,7 +52,14 @@ Params = Annotated[
 Tokens = Annotated[str | None, typer.Option(metavar="QUANTITY", help="With --forecast: its tokens.")]
 ChartFile = Annotated[str | None, typer.Option("--chart", metavar="FILE", help="Draw both metrics side by side.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed prints the same bytes.")]
-Array = Annotated[str, typer.Argument(metavar="ARRAY", help="A .npy file.")]
+Losses = Annotated[
+    str, typer.Argument(metavar="LOSSES", help="Losses, a row a window: .npy, CSV or Parquet; with --curve a table.")
+]
+OverTraining = Annotated[bool, typer.Option("--curve", help="The file holds scores over training: step, score, error.")]
+Array = Annotated[str, typer.Argument(metavar="ATTENTION", help="Heads x T x T, .npy; or a curve: CSV or Parquet.")]
+Control = Annotated[
+    str | None, typer.Option(metavar="ATTENTION", help="The same heads on tokens that repeat nothing, .npy.")
+]
 
 
 def emergence(
@@ -179,30 +187,50 @@ def _two_step(
         return two_step(ensure(forecast), at, _column(columns, "loss", table), accuracy, seed=seed).finding
 
 
-def in_context(losses: Array, output: Output) -> int:
-    """Does the model learn from its context? Losses, windows x positions: late ones against early ones."""
+def in_context(losses: Losses, output: Output, curve: OverTraining = False) -> int:
+    """Does the model learn from its context? Losses, windows x positions: late ones against early ones.
+
+    With --curve the file is a table over training with columns step, score and error: did it come at one step?
+    """
+    from kleiber.diagnose.emergence import bump
     from kleiber.diagnose.emergence import in_context as measure
-    from kleiber.diagnose.read import read_matrix
+    from kleiber.diagnose.read import read_columns, read_matrix
 
-    return _say([measure(read_matrix(losses))], output)
+    if not curve:
+        return _say([_of_file(losses, lambda: measure(read_matrix(losses)))], output)
+    columns = read_columns(losses)
+    step, score, error = (_column(columns, name, losses) for name in ("step", "score", "error"))
+    return _say([_of_file(losses, lambda: bump(step, score, error))], output)
 
 
-def induction(attention: Array, output: Output) -> int:
-    """Are there induction heads? Attention, heads x T x T, on random tokens whose second half repeats the first."""
-    import numpy as np
+def induction(attention: Array, output: Output, control: Control = None) -> int:
+    """Are there induction heads? Attention, heads x T x T, on random tokens whose second half repeats the first.
 
+    --control is attention on tokens whose second half repeats nothing: heads that always look so far back do not count.
+    A .csv or .parquet file is a curve over training instead, with columns step, score, error, even and head_1_1, head_1_2, ...
+    (block, head): when did the heads form, and did in-context learning come with them?
+    """
+    from kleiber.diagnose.emergence import curve_of
     from kleiber.diagnose.emergence import induction as measure
+    from kleiber.diagnose.read import read_array, read_columns
 
-    source = Path(attention)
-    if not source.is_file():
-        raise InputError("there is no such file", where=attention, expected=".npy")
+    if Path(attention).suffix in (".csv", ".parquet"):
+        if control is not None:
+            raise InputError("a curve is above its control already", where="--control", remedy="leave it out")
+        curve = _of_file(attention, lambda: curve_of(read_columns(attention)))
+        return _say([curve.onset, curve.bump], output)
+    weights, beside = read_array(attention), None if control is None else read_array(control)
+    return _say([_of_file(attention, lambda: measure(weights, control_HTT=beside))], output)
+
+
+def _of_file(path: str, ask: Callable[[], Answer]) -> Answer:
+    """What `ask` gives; an error about the numbers names their file."""
     try:
-        weights = np.load(source, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError("this is not an array of numbers", where=attention, found=str(error)) from None
-    if weights.dtype.kind not in "fiu":
-        raise InputError("an array of numbers is needed", where=attention, found=str(weights.dtype))
-    return _say([measure(weights)], output)
+        return ask()
+    except InputError as error:
+        raise type(error)(
+            error.message, found=error.found, expected=error.expected, remedy=error.remedy, where=error.where or path
+        ) from None
 
 
 def _say(findings: list[Finding], output: Output) -> int:

@@ -1,19 +1,24 @@
-"""`kleiber diagnose memorisation`: does a model memorise or generalise?"""
+"""`kleiber diagnose memorisation` and `grokking`: does a model memorise or generalise, and does the rule come late?"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kleiber.cli import screen
 from kleiber.cli.command import Command
 from kleiber.cli.diagnose_show import SCHEMA, show
+from kleiber.cli.findings import COLUMN, MARKS, title
 from kleiber.cli.options import Output, amount
-from kleiber.errors import InputError
+from kleiber.errors import ColumnError, InputError, did_you_mean
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from kleiber.diagnose.memorisation.judge import Run
 
 Files = Annotated[
@@ -23,6 +28,19 @@ Files = Annotated[
         help="Token scores, CSV or Parquet: document, split, logprob; several files are looks at one run, in the order given.",
     ),
 ]
+
+CurveFile = Annotated[
+    str, typer.Argument(metavar="FILE", help="Accuracies over training, .csv or .parquet, a row an evaluation.")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Over how many examples the accuracies are, and what counts as knowing them."""
+
+    train_examples: Annotated[int, typer.Option("--train-examples", min=1, metavar="N", help="Trained on.")]
+    held_out_examples: Annotated[int, typer.Option("--held-out-examples", min=1, metavar="N", help="Held out.")]
+    tau: Annotated[float, typer.Option(help="The accuracy from which examples are known.")] = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,12 +127,57 @@ def memorisation(files: Files, facts: RunFacts, output: Output) -> int:
     return show(findings, output)
 
 
+def grokking(curve: CurveFile, counts: Counts, output: Output) -> int:
+    """How long after it knows its training examples does a model answer those held out?
+
+    A FILE has one row an evaluation: step, train_accuracy, held_out_accuracy and, where it is there, norm (of the weights).
+    """
+    from kleiber.diagnose.memorisation import grokking as measure
+    from kleiber.diagnose.read import read_columns
+
+    columns = read_columns(curve)
+    step_S, train_S, held_S = (
+        _column(columns, name, curve) for name in ("step", "train_accuracy", "held_out_accuracy")
+    )
+    try:
+        finding = measure(
+            step_S,
+            train_S,
+            held_S,
+            train_examples=counts.train_examples,
+            held_out_examples=counts.held_out_examples,
+            norm_S=columns.get("norm"),
+            tau=counts.tau,
+        )
+    except InputError as error:
+        raise InputError(
+            error.message, found=error.found, expected=error.expected, remedy=error.remedy, where=error.where or curve
+        ) from None
+    if finding.verdict == "ok" and not output.as_json:
+        screen.hang(MARKS["ok"], f"{title(finding)}: {finding.evidence}", at=COLUMN)
+        return 0
+    return show([finding], output)
+
+
+def _column(columns: Mapping[str, NDArray], name: str, curve: str) -> NDArray:
+    if name not in columns:
+        raise ColumnError(f"there is no column {name} of numbers", where=curve, remedy=did_you_mean(name, columns))
+    return columns[name]
+
+
 COMMANDS: tuple[Command, ...] = (
     Command(
         group="diagnose",
         name="memorisation",
         title="Does a model memorise or generalise?",
         run=memorisation,
+        schema=SCHEMA,
+    ),
+    Command(
+        group="diagnose",
+        name="grokking",
+        title="Held-out examples answered long after those known.",
+        run=grokking,
         schema=SCHEMA,
     ),
 )

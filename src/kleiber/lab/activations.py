@@ -151,7 +151,7 @@ def _seen(model: nn.Module, inputs: Tensor, watched: dict[str, nn.Module], *, to
 
         return hook
 
-    with _still(model), torch.no_grad():
+    with still(model), torch.no_grad():
         handles = [part.register_forward_hook(keep(name)) for name, part in watched.items()]
         try:
             model(inputs)
@@ -162,7 +162,7 @@ def _seen(model: nn.Module, inputs: Tensor, watched: dict[str, nn.Module], *, to
 
 
 @contextmanager
-def _still(model: nn.Module) -> Iterator[None]:
+def still(model: nn.Module) -> Iterator[None]:
     """In evaluation mode, then each part in its own mode again."""
     modes = [(part, part.training) for part in model.modules()]
     model.eval()

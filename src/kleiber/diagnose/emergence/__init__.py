@@ -9,6 +9,7 @@ from kleiber.diagnose.emergence.in_context import IN_CONTEXT, in_context
 from kleiber.diagnose.emergence.induction import INDUCTION, bump, induction, prefix_matching
 from kleiber.diagnose.emergence.jump import JUMP, jump
 from kleiber.diagnose.emergence.observational import components, observational
+from kleiber.diagnose.emergence.onset import Curve, Onset, curve_of, onset
 from kleiber.diagnose.emergence.passes import pass_rate, pass_rates
 from kleiber.diagnose.emergence.picture import Emergence, emergence
 from kleiber.diagnose.emergence.scores import exact_interval, upper_of_none
@@ -19,11 +20,14 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (JUMP, EXACT_MATCH, IN_CONTEXT, INDUCTION)
 
 __all__ = [
     "DIAGNOSTICS",
+    "Curve",
     "Emergence",
+    "Onset",
     "TwoStep",
     "broken_law",
     "bump",
     "components",
+    "curve_of",
     "emergence",
     "exact_interval",
     "exact_match",
@@ -31,6 +35,7 @@ __all__ = [
     "induction",
     "jump",
     "observational",
+    "onset",
     "pass_rate",
     "pass_rates",
     "prefix_matching",

@@ -38,10 +38,11 @@ def prefix_matching(attention_HTT: ArrayLike) -> Array:
     >>> round(float(prefix_matching(even[None])[0]), 3)
     0.086
     """
-    return _targets(_checked(attention_HTT)).mean(axis=1)
+    return _targets(checked(attention_HTT)).mean(axis=1)
 
 
-def _checked(attention_HTT: ArrayLike) -> Array:
+def checked(attention_HTT: ArrayLike) -> Array:
+    """Attention weights `(H, T, T)` with an even T, finite, not negative, each row adding up to 1."""
     weights = np.asarray(attention_HTT, dtype=float)
     if weights.ndim != 3 or weights.shape[1] != weights.shape[2] or weights.shape[1] % 2:
         raise InputError("attention must be heads x T x T with an even T", found=f"shape {weights.shape}")
@@ -62,24 +63,67 @@ def _targets(weights: Array) -> Array:
     return weights[:, query, query - half + 1]
 
 
-def induction(attention_HTT: ArrayLike, *, level: float = 0.05) -> Finding:
+def induction(attention_HTT: ArrayLike, *, control_HTT: ArrayLike | None = None, level: float = 0.05) -> Finding:
     """Heads whose weight on the induction target exceeds that on other places, at the rate `level` over all heads (Bonferroni).
 
-    A head counts if it also puts three times the even share there. `value` is the largest score. Fewer than 8 tokens a half
-    cannot tell.
+    A head counts if it also puts three times the even share there. `control_HTT`: attention on sequences whose second half
+    repeats nothing; then what a head puts at the same place there is taken off, so that one that always looks so far back
+    does not count. `value` is the largest score. Fewer than 8 tokens a half cannot tell.
     """
 
-    weights = _checked(attention_HTT)
+    weights = checked(attention_HTT)
+    control = None if control_HTT is None else _control(control_HTT, weights)
     heads, context = weights.shape[:2]
     half = context // 2
     if half < FEWEST:
         return cannot_tell(
             NAME, f"{half} tokens a half are too few.", remedy="a longer random sequence", reference=REFERENCE
         )
-    query = np.arange(half, context - 1)
-    target_HQ = _targets(weights)
-    others_HQ = (weights[:, query].sum(axis=2) - target_HQ) / query
-    excess_HQ = target_HQ - others_HQ
+    score_H, sure_H, even = sure_heads(weights, level, control)
+    best = int(score_H.argmax())
+    found = bool(sure_H.any())
+    count = int(sure_H.sum())
+    listed = f"None of {heads} heads puts its" if not found else f"1 of {heads} heads puts its"
+    listed = f"{count} of {heads} heads put their" if count > 1 else listed
+    there = "there" if control is None else "more there than where nothing repeats"
+    return Finding(
+        name=NAME,
+        verdict="found" if found else "ok",
+        evidence=f"{listed} weight on what followed the same token before; the best (head {best + 1}) puts "
+        f"{show(float(score_H[best]), 2)} {there}, where an even look puts {show(even, 2)} and a perfect head 1.",
+        value=float(score_H[best]),
+        caveats=() if control is not None else ("A head that always looks so far back counts too: give a control.",),
+        reference=REFERENCE,
+    )
+
+
+def _control(control_HTT: ArrayLike, weights: Array) -> Array:
+    control = checked(control_HTT)
+    if control.shape != weights.shape:
+        raise InputError(
+            "the control is attention of other heads or places", found=f"{control.shape} and {weights.shape}"
+        )
+    return control
+
+
+def sure_heads(weights_HTT: Array, level: float, control_HTT: Array | None = None) -> tuple[Array, Array, float]:
+    """Each head's score, whether it is surely one, both `(H,)`, and the score of an even look.
+
+    With a control the score is what is above it.
+    """
+    heads, context = weights_HTT.shape[:2]
+    query = np.arange(context // 2, context - 1)
+    even = float((1 / (query + 1)).mean())
+    target_HQ = _targets(weights_HTT)
+    if control_HTT is None:
+        beside_HQ = (weights_HTT[:, query].sum(axis=2) - target_HQ) / query
+        score_H = target_HQ.mean(axis=1)
+        large_H = score_H > SHARE * even
+    else:
+        beside_HQ = _targets(control_HTT)
+        score_H = (target_HQ - beside_HQ).mean(axis=1)
+        large_H = score_H > (SHARE - 1) * even
+    excess_HQ = target_HQ - beside_HQ
     spread_H = excess_HQ.std(axis=1, ddof=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         t_H = np.where(
@@ -87,21 +131,7 @@ def induction(attention_HTT: ArrayLike, *, level: float = 0.05) -> Finding:
             excess_HQ.mean(axis=1) / spread_H * np.sqrt(query.size),
             np.inf * np.sign(excess_HQ.mean(axis=1)),
         )
-    even = float((1 / (query + 1)).mean())
-    score_H = target_HQ.mean(axis=1)
-    sure_H = (np.nan_to_num(t_H) > student(level / heads, query.size - 1)) & (score_H > SHARE * even)
-    best = int(score_H.argmax())
-    found = bool(sure_H.any())
-    count = int(sure_H.sum())
-    listed = f"{count} of {heads} heads put" if found else f"None of {heads} heads puts"
-    return Finding(
-        name=NAME,
-        verdict="found" if found else "ok",
-        evidence=f"{listed} its weight on what followed the same token before; the best (head {best + 1}) puts "
-        f"{show(float(score_H[best]), 2)} there, where an even look puts {show(even, 2)} and a perfect head 1.",
-        value=float(score_H[best]),
-        reference=REFERENCE,
-    )
+    return score_H, (np.nan_to_num(t_H) > student(level / heads, query.size - 1)) & large_H, even
 
 
 def bump(step: ArrayLike, score: ArrayLike, error: ArrayLike) -> Finding:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from kleiber.diagnose.read import must_be_text
 from kleiber.errors import ColumnError, InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ def _table(source: Path) -> pa.Table:
             "token scores are not read from such files", where=str(source), found=source.suffix or "no suffix",
             expected=".csv or .parquet",
         )  # fmt: skip
+    must_be_text(source)
     read = pyarrow.csv.read_csv if source.suffix == ".csv" else pyarrow.parquet.read_table
     try:
         table: pa.Table = read(str(source))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from kleiber.lab.decoder import DecoderShape
-from kleiber.lab.models.causal_attention import attend
+from kleiber.lab.models.causal_attention import attend, turned
 from kleiber.lab.models.rotary import rotation_angles
 
 
@@ -31,3 +31,9 @@ class Attention(nn.Module):
         context = stream_BTC.shape[1]
         cos_KT, sin_KT = self.cos_KT[:, :context], self.sin_KT[:, :context]
         return self.out(attend(self.into(stream_BTC), cos_KT, sin_KT, heads=self.heads, key_heads=self.key_heads))
+
+    def projected(self, stream_BTC: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Query, key and value of each head, the first two turned by position, `(B, H, K, T)`; keys may have fewer heads."""
+        context = stream_BTC.shape[1]
+        cos_KT, sin_KT = self.cos_KT[:, :context], self.sin_KT[:, :context]
+        return turned(self.into(stream_BTC), cos_KT, sin_KT, self.heads, self.key_heads)

@@ -44,6 +44,24 @@ def attend(mixed_BTX: Tensor, cos_KT: Tensor, sin_KT: Tensor, *, heads: int, key
         return way(mixed_BTX.float(), cos_KT, sin_KT, heads, key_heads)
 
 
+def turned(
+    mixed_BTX: Tensor, cos_KT: Tensor, sin_KT: Tensor, heads: int, key_heads: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Query, key and value of each head, channels first, the first two turned by position, `(B, H, K, T)`."""
+    mixed_BHKT = mixed_BTX.mT.contiguous().unflatten(1, (heads + 2 * key_heads, -1))
+    turned_BHKT = rotate(mixed_BHKT[:, : heads + key_heads], cos_KT, sin_KT, dim=-2)
+    query_BHKT, key_BHKT = turned_BHKT.split((heads, key_heads), dim=1)
+    return query_BHKT, key_BHKT, mixed_BHKT[:, heads + key_heads :]
+
+
+def weights(query_BHKT: Tensor, key_BHKT: Tensor) -> Tensor:
+    """softmax(query' key / sqrt(K)), query by key, `(B, H, T, T)`: what `attend` mixes values by and does not keep."""
+    sharing = query_BHKT.shape[1] // key_BHKT.shape[1]
+    logit_BHTT = query_BHKT.mT @ key_BHKT.repeat_interleave(sharing, dim=1) / math.sqrt(query_BHKT.shape[-2])
+    later_TT = torch.ones(logit_BHTT.shape[-2:], dtype=torch.bool, device=logit_BHTT.device).triu(1)
+    return logit_BHTT.masked_fill(later_TT, -math.inf).softmax(dim=-1)
+
+
 def by_kernel(mixed_BTX: Tensor, cos_KT: Tensor, sin_KT: Tensor, heads: int, key_heads: int) -> Tensor:
     """PyTorch's own kernel."""
     mixed_BTHK = mixed_BTX.unflatten(-1, (heads + 2 * key_heads, -1))
@@ -61,10 +79,7 @@ def by_kernel(mixed_BTX: Tensor, cos_KT: Tensor, sin_KT: Tensor, heads: int, key
 
 def in_blocks(mixed_BTX: Tensor, cos_KT: Tensor, sin_KT: Tensor, heads: int, key_heads: int) -> Tensor:
     """Block by block of queries, heads channels first."""
-    mixed_BHKT = mixed_BTX.mT.contiguous().unflatten(1, (heads + 2 * key_heads, -1))
-    turned_BHKT = rotate(mixed_BHKT[:, : heads + key_heads], cos_KT, sin_KT, dim=-2)
-    query_BHKT, key_BHKT = turned_BHKT.split((heads, key_heads), dim=1)
-    value_BHKT = mixed_BHKT[:, heads + key_heads :]
+    query_BHKT, key_BHKT, value_BHKT = turned(mixed_BTX, cos_KT, sin_KT, heads, key_heads)
     if heads != key_heads:
         key_BHKT, value_BHKT = (part.repeat_interleave(heads // key_heads, dim=1) for part in (key_BHKT, value_BHKT))
     query_NKT = query_BHKT.flatten(0, 1) / math.sqrt(query_BHKT.shape[-2])

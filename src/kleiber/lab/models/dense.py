@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kleiber.lab.models.causal_attention import attend
+from kleiber.lab.models.causal_attention import attend, turned
 from kleiber.lab.models.root_mean_square import normalise
 from kleiber.lab.models.rotary import rotation_angles
 from kleiber.lab.shape import DenseShape
@@ -31,6 +31,10 @@ class Attention(nn.Module):
     def forward(self, stream_BTC: Tensor, cos_KT: Tensor, sin_KT: Tensor) -> Tensor:
         mixed_BTX = self.query_key_value(stream_BTC)
         return self.out(attend(mixed_BTX, cos_KT, sin_KT, heads=self.heads, key_heads=self.heads))
+
+    def projected(self, stream_BTC: Tensor, cos_KT: Tensor, sin_KT: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Query, key and value of each head, the first two turned by position, `(B, H, K, T)`."""
+        return turned(self.query_key_value(stream_BTC), cos_KT, sin_KT, self.heads, self.heads)
 
 
 class Block(nn.Module):
