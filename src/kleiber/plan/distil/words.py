@@ -17,7 +17,9 @@ HARDLY = 1.05  # a factor outside the fitted range that is not worth a sentence
 
 
 def sentences(found: Distilled) -> tuple[str, ...]:
-    """The decision first; then doubt, teacher, turns, second opinion, reach and caveats."""
+    """The decision first; then doubt, teacher, turns, second opinion, reach and caveats; of a law too far to decide by, only that."""
+    if found.far:
+        return (_undecided(found), *_reach(found), *found.caveats)
     lines = [
         _decision(found),
         *_sure(found),
@@ -61,6 +63,11 @@ def _decision(found: Distilled) -> str:
         f"Cannot tell: distilling {_pupil(found)} reaches {_loss(found.loss)}, training "
         f"{alone} {_loss(found.scratch_loss)}"
     )
+
+
+def _undecided(found: Distilled) -> str:
+    alone = f"{show(found.deal.student, 3)} params from scratch on {_short(found.deal.scratch_tokens)} tokens"
+    return f"Cannot tell what a teacher is worth here: training {alone} reaches {_loss(found.scratch_loss)}"
 
 
 def _sure(found: Distilled) -> list[str]:
