@@ -17,7 +17,7 @@ HARDLY = 1.05  # a factor outside the fitted range that is not worth a sentence
 
 
 def sentences(found: Distilled) -> tuple[str, ...]:
-    """The decision first; then doubt, teacher, turns, second opinion, reach and caveats; of a law too far to decide by, only that."""
+    """The decision first; then doubt, teacher, turns, second opinion, reach and caveats; of a law too far off, only that."""
     if found.far:
         return (_undecided(found), *_reach(found), *found.caveats)
     lines = [
