@@ -88,12 +88,15 @@ def repeated(asked: dict[str, Any], command: str) -> Repeat:
 
 
 def _dots(decision: Any) -> list[list[float]]:
-    """The optimum of some draws as params, tokens, loss: the cloud of a plan of params and tokens."""
+    """The optimum of some draws as params and tokens, to the five digits that a dot shows: the cloud of a plan."""
+    import numpy as np
+
     cloud = getattr(decision, "cloud_B3", None)
     if cloud is None or not len(cloud):
         return []
-    shown = cloud[:: max(1, -(-len(cloud) // MOST_DOTS))]
-    return [[float(f"{value:.6g}") for value in row] for row in shown.tolist()]
+    shown = cloud[:: max(1, -(-len(cloud) // MOST_DOTS)), :2]
+    unit = 10.0 ** np.maximum(np.floor(np.log10(shown)) - 4, 0)
+    return (np.rint(shown / unit) * unit).tolist()
 
 
 def _rules(decision: Any) -> list[dict[str, Any]]:
