@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from tests.app.conftest import DRAWS, Ask
+from tests.app.conftest import DRAWS, Ask, bring
 from tests.cli.conftest import invoke
 
 QUESTIONS: list[tuple[str, dict[str, Any]]] = [
@@ -121,3 +122,43 @@ def test_bad_input_is_named(path: str, more: dict[str, Any], says: str, ask: Ask
     assert told["schema"] == "kleiber/problem/1"
     assert told["kind"] == "input"
     assert says in json.dumps(told)
+
+
+def repeated(answer: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copied command prints the answer, and the copied Python runs."""
+    monkeypatch.chdir(folder)
+    printed = invoke(*shlex.split(answer["command"])[1:], "--json")
+    assert printed.exit_code in (0, 1), printed.output
+    assert json.loads(printed.stdout) == answer["result"]
+    done = subprocess.run(
+        [sys.executable, "-c", answer["python"]], capture_output=True, text=True, cwd=folder, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_diagnostic_is_repeated_by_its_command_and_its_python(
+    client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(5)
+    table = tmp_path / "my sample.csv"
+    rows = [f"{at},{value:.6f}" for at, value in enumerate(rng.pareto(1.5, 400) + 1)]
+    table.write_text("\n".join(["step,size, of a thing", *rows]).replace("size, of a thing", '"size, of a thing"'))
+    id = bring(client, table)["id"]
+    asked = {"name": "power_law", "arrays": {"values": {"upload": id, "column": "size, of a thing"}}}
+    told = client.post("/api/diagnose", json=asked | {"numbers": {"xmin": 1}})
+    assert told.status_code == 200, told.text
+    repeated(told.json(), tmp_path, monkeypatch)
+    refused = client.post("/api/diagnose", json=asked)
+    assert (refused.status_code, "xmin" in refused.json()["expected"]) == (422, True)
+
+
+def test_every_diagnostic_that_is_offered_can_be_answered(client: Any) -> None:
+    from kleiber.diagnose import by_name
+
+    offered = client.get("/api/diagnostics").json()["result"]
+    assert len(offered) > 30
+    for each in offered:
+        given = by_name.find(each["name"]).null(np.random.default_rng(0))
+        assert {array["name"] for array in each["arrays"]} | {
+            number["name"] for number in each["numbers"]
+        } == given.keys()

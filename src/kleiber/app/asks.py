@@ -206,6 +206,7 @@ class DiagnoseAsk(Ask):
 
     name: Name
     arrays: dict[Name, ArrayAsk] = Field(max_length=12)
+    numbers: dict[Name, Number] = Field(default={}, max_length=12)
 
 
 class OpenAsk(Ask):

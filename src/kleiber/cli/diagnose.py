@@ -14,6 +14,7 @@ from kleiber.cli import (
     diagnose_data,
     diagnose_emergence,
     diagnose_limits,
+    diagnose_measure,
     diagnose_memorisation,
     diagnose_topology,
 )
@@ -28,6 +29,7 @@ COMMANDS: tuple[Command, ...] = (
     *diagnose_emergence.COMMANDS,
     *diagnose_data.COMMANDS,
     *diagnose_criticality.COMMANDS,
+    *diagnose_measure.COMMANDS,
 )
 
 
