@@ -109,6 +109,10 @@ class Life(Ask):
     vocabulary: Quantity | None = None
     precision: Text | None = None
     mfu: float | None = Field(default=None, gt=0, le=1)
+    also: list[Formula] = Field(default=[], max_length=6)
+    family_fit: dict[Name, Id] = Field(
+        default={}, max_length=6, description="Family -> a table of that family's own runs."
+    )
 
 
 class PlanAsk(OfFit):

@@ -219,12 +219,12 @@ def _questions(house: House) -> APIRouter:
     @routes.post("/plan", response_model=told.Answer)
     async def plan(request: Request, asked: asks.PlanAsk) -> Response:
         """What to train with a budget."""
-        return await ask(request, "plan", asked, [asked.table])
+        return await ask(request, "plan", asked, [asked.table, *asked.life.family_fit.values()])
 
     @routes.post("/frontier", response_model=told.Answer)
     async def frontier(request: Request, asked: asks.FrontierAsk) -> Response:
         """What no other design beats."""
-        return await ask(request, "frontier", asked, [asked.table], long=True)
+        return await ask(request, "frontier", asked, [asked.table, *asked.life.family_fit.values()], long=True)
 
     @routes.post("/next", response_model=told.Answer)
     async def next_runs(request: Request, asked: asks.NextAsk) -> Response:
