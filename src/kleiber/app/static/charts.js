@@ -22,8 +22,20 @@ function recoloured(value, key) {
   return value;
 }
 
+/** Legends of a narrow chart in short rows below their title: a long row would be cut. */
+function stacked(value) {
+  if (Array.isArray(value)) return value.forEach(stacked);
+  if (!value || typeof value !== "object") return undefined;
+  for (const [name, each] of Object.entries(value)) {
+    if (name === "legend" && each) Object.assign(each, { columns: 3, titleOrient: "top", titleLimit: 240 });
+    else if (name !== "datasets" && name !== "values") stacked(each);
+  }
+  return undefined;
+}
+
 function sized(spec, width) {
   const made = structuredClone(spec);
+  if (width < 480) stacked(made);
   if (made.concat) {
     const columns = width < 640 ? 1 : made.columns || 2;
     made.columns = columns;

@@ -11,7 +11,7 @@ export function show(root, { about }) {
   const last = { placed: null, step: null };
   const said = busy(), wrong = h("div"), placed = h("div"), stepSaid = busy(), stepped = h("div"), which = h("p", { class: "key" });
   const maps = chart("loads", "A balanced layer is a row of one colour.", { wide: true });
-  const timeline = chart("timeline", "Light ground is a device that waits.", { wide: true });
+  const timeline = chart("timeline", "Empty ground is a device that waits.", { wide: true });
   let trace = null;
 
   const number = (name, usual, label, more = {}) => field(label, h("input", { type: "number", min: 1, value: read().set[name] || usual, ...more, on: { change: (event) => { change({ [name]: event.target.value }); place(); } } }));
