@@ -258,9 +258,8 @@ def _others(house: House) -> APIRouter:
     @routes.get("/ladder", response_model=told.Answer)
     async def ladder(request: Request) -> Response:
         """How the runs of the server's registry stand, with forecasts."""
-        return await ask(
-            request, "ladder", None, [], ladder=settings.ladder, results=settings.results, registry=settings.registry
-        )
+        where = {"ladder": settings.ladder, "results": settings.results, "registry": settings.registry}
+        return await ask(request, "ladder", None, [], long=True, **where)
 
     @routes.post("/experts/place", response_model=told.Answer)
     async def place(request: Request, asked: asks.PlaceAsk) -> Response:

@@ -43,7 +43,8 @@ function sized(spec, width) {
     for (const panel of made.concat) panel.width = each;
     return made;
   }
-  made.width = Math.max(250, Math.min(960, Math.floor(width) - 4));
+  made.width = Math.max(250, Math.min(1500, Math.floor(width) - 4));
+  if (made.width > 750 && typeof made.height === "number" && made.height >= 200) made.height = Math.round(made.height * Math.min(1.6, made.width / 750));
   made.autosize = { type: "fit-x", contains: "padding" };
   return made;
 }
