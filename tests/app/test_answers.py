@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from tests.app.conftest import DRAWS, Ask
+from kleiber.experts.read import read_trace
+from tests.app.conftest import DRAWS, Ask, bring
 from tests.cli.conftest import invoke
 
+TRACE = Path(__file__).resolve().parents[2] / "examples" / "traces" / "experts-64.parquet"
 QUESTIONS: list[tuple[str, dict[str, Any]]] = [
     ("check", {"draws": None, "table_only": True}),
     ("fit", {}),
@@ -121,3 +125,100 @@ def test_bad_input_is_named(path: str, more: dict[str, Any], says: str, ask: Ask
     assert told["schema"] == "kleiber/problem/1"
     assert told["kind"] == "input"
     assert says in json.dumps(told)
+
+
+def repeated(answer: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copied command prints the answer, and the copied Python runs."""
+    monkeypatch.chdir(folder)
+    printed = invoke(*shlex.split(answer["command"])[1:], "--json")
+    assert printed.exit_code in (0, 1), printed.output
+    assert json.loads(printed.stdout) == answer["result"]
+    done = subprocess.run(
+        [sys.executable, "-c", answer["python"]], capture_output=True, text=True, cwd=folder, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_diagnostic_is_repeated_by_its_command_and_its_python(
+    client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(5)
+    table = tmp_path / "my sample.csv"
+    rows = [f"{at},{value:.6f}" for at, value in enumerate(rng.pareto(1.5, 400) + 1)]
+    table.write_text("\n".join(["step,size, of a thing", *rows]).replace("size, of a thing", '"size, of a thing"'))
+    id = bring(client, table)["id"]
+    asked = {"name": "power_law", "arrays": {"values": {"upload": id, "column": "size, of a thing"}}}
+    told = client.post("/api/diagnose", json=asked | {"numbers": {"xmin": 1}})
+    assert told.status_code == 200, told.text
+    repeated(told.json(), tmp_path, monkeypatch)
+    refused = client.post("/api/diagnose", json=asked)
+    assert (refused.status_code, "xmin" in refused.json()["expected"]) == (422, True)
+
+
+def test_every_diagnostic_that_is_offered_can_be_answered(client: Any) -> None:
+    from kleiber.diagnose import by_name
+
+    offered = client.get("/api/diagnostics").json()["result"]
+    assert len(offered) > 30
+    for each in offered:
+        given = by_name.find(each["name"]).null(np.random.default_rng(0))
+        assert {array["name"] for array in each["arrays"]} | {
+            number["name"] for number in each["numbers"]
+        } == given.keys()
+
+
+def in_shell(answer: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What the last of the copied commands prints as JSON, the ones before it having run."""
+    monkeypatch.chdir(folder)
+    *before, last = answer["command"].split(" && ")
+    for command in before:
+        done = invoke(*shlex.split(command)[1:])
+        assert done.exit_code == 0, done.output
+    printed = invoke(*shlex.split(last)[1:], "--json")
+    assert printed.exit_code == 0, printed.output
+    return json.loads(printed.stdout)
+
+
+def in_python(answer: dict[str, Any], folder: Path, shown: str) -> Any:
+    """What the copied program gives for `shown`."""
+    script = f"{answer['python']}\nimport json\nprint(json.dumps({shown}))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=folder, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("life", [pytest.param("also", marks=pytest.mark.slow), "family_fit"])
+def test_laws_weighed_and_families_apart_are_repeated(
+    life: str, client: Any, ask: Ask, ladder_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(ladder_csv, tmp_path)
+    lines = (
+        ladder_csv.read_text().replace("Model Size", "params").replace("seen tokens", "tokens").replace("final", "loss")
+    )
+    own = tmp_path / "state space.csv"
+    own.write_text(lines)
+    given = {"also": ["E + A/params**alpha + B/tokens**alpha"],
+             "family_fit": {"ssm": bring(client, own)["id"]}}[life]  # fmt: skip
+    answer = ask("plan", flops="1e24", life={life: given, "family": "dense,ssm"})
+    assert in_shell(answer, tmp_path, monkeypatch) == answer["result"]
+    assert in_python(answer, tmp_path, "plan.to_json()['params']") == answer["result"]["params"]
+
+
+def test_a_step_is_repeated(client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loads = tmp_path / "loads.npy"
+    np.save(loads, read_trace(TRACE).load_LE)
+    trace = bring(client, loads)["id"]
+    cluster = {"nodes": 2, "devices_per_node": 4, "slots_per_device": 9}
+    placed = client.post("/api/experts/place", json={"trace": trace, "cluster": cluster}).json()
+    assert placed["suited"] == ["olmoe-1b-7b"]
+    (tmp_path / "cluster.toml").write_text(placed["cluster"])
+    assert in_shell(placed, tmp_path, monkeypatch)["layers"] == placed["result"]["layers"]
+    (tmp_path / "placement.json").write_text(json.dumps(placed["result"]))
+    asked = {"model": "olmoe-1b-7b", "trace": trace, "cluster": cluster, "placed": True, "layout": {"pipeline": 2},
+             "recompute": "full", "hide": True}  # fmt: skip
+    told = client.post("/api/experts/simulate", json=asked)
+    assert told.status_code == 200, told.text
+    answer = told.json()
+    printed = in_shell(answer, tmp_path, monkeypatch)
+    assert {name: each for name, each in printed.items() if name != "versions"} == answer["result"]
+    assert in_python(answer, tmp_path, "step.seconds") == answer["seconds"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kleiber.app.crew import BusyError, Crew, LateError
-from kleiber.app.worker import answer, finite, of_error, written
+from kleiber.app.worker import answer, finite, of_error, said, written
 from kleiber.errors import InputError
 
 
@@ -79,3 +79,9 @@ def test_errors_do_not_tell_folders() -> None:
     error = InputError("no", where="/tmp/secret/x.csv, row 3", found="/tmp/secret/x.csv")
     told = of_error(error, {"sources": [{"folder": "/tmp/secret"}]})
     assert (told["where"], told["found"]) == ("x.csv, row 3", "x.csv")
+
+
+def test_an_answer_that_json_cannot_hold_is_a_defect_and_not_the_end() -> None:
+    status, content = said(200, {"a": object()})
+    assert status == 500
+    assert json.loads(content)["kind"] == "defect"

@@ -109,6 +109,10 @@ class Life(Ask):
     vocabulary: Quantity | None = None
     precision: Text | None = None
     mfu: float | None = Field(default=None, gt=0, le=1)
+    also: list[Formula] = Field(default=[], max_length=6)
+    family_fit: dict[Name, Id] = Field(
+        default={}, max_length=6, description="Family -> a table of that family's own runs."
+    )
 
 
 class PlanAsk(OfFit):
@@ -206,6 +210,7 @@ class DiagnoseAsk(Ask):
 
     name: Name
     arrays: dict[Name, ArrayAsk] = Field(max_length=12)
+    numbers: dict[Name, Number] = Field(default={}, max_length=12)
 
 
 class OpenAsk(Ask):

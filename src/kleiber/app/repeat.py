@@ -15,11 +15,19 @@ BARE = re.compile(r"[\w.+-]+")
 Asked = Mapping[str, Any]
 
 
+class Code(str):
+    """Python that stands in a call as it is written."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 class Repeat:
-    """A command line that grows by options."""
+    """A command line that grows by options; `before` are commands that must have run."""
 
     def __init__(self, asked: Asked, *command: str, fitted: bool = True) -> None:
         self.asked = asked
+        self.before: list[list[str]] = []
         self.words = (
             ["kleiber", *command, asked["sources"][0]["name"]] if asked.get("sources") else ["kleiber", *command]
         )
@@ -41,7 +49,8 @@ class Repeat:
 
     def answer(self, result: Any, python: str, **more: Any) -> dict[str, Any]:
         """The answer with both ways to get it again; `{runs}` and `{fit}` in `python` stand for how these are made."""
-        return {"result": result, "command": shlex.join(self.words), "python": script(self.asked, python), **more}
+        command = " && ".join(map(shlex.join, [*self.before, self.words]))
+        return {"result": result, "command": command, "python": script(self.asked, python), **more}
 
 
 def plain(value: Any) -> str:
@@ -112,10 +121,10 @@ def runs_call(asked: Asked) -> str:
     return f"kleiber.read({', '.join(given)})"
 
 
-def fit_call(asked: Asked) -> str:
+def fit_call(asked: Asked, runs: str = "runs") -> str:
     """How the law is fitted."""
     fitting = asked["fitting"]
-    given = ["runs"] + ([f"law={fitting['law']!r}"] if fitting["law"] is not None else [])
+    given = [runs] + ([f"law={fitting['law']!r}"] if fitting["law"] is not None else [])
     objective = [
         f"{name}={fitting[key]!r}" for name, key in (("name", "objective"), ("delta", "delta")) if fitting[key]
     ]

@@ -219,12 +219,12 @@ def _questions(house: House) -> APIRouter:
     @routes.post("/plan", response_model=told.Answer)
     async def plan(request: Request, asked: asks.PlanAsk) -> Response:
         """What to train with a budget."""
-        return await ask(request, "plan", asked, [asked.table])
+        return await ask(request, "plan", asked, [asked.table, *asked.life.family_fit.values()])
 
     @routes.post("/frontier", response_model=told.Answer)
     async def frontier(request: Request, asked: asks.FrontierAsk) -> Response:
         """What no other design beats."""
-        return await ask(request, "frontier", asked, [asked.table], long=True)
+        return await ask(request, "frontier", asked, [asked.table, *asked.life.family_fit.values()], long=True)
 
     @routes.post("/next", response_model=told.Answer)
     async def next_runs(request: Request, asked: asks.NextAsk) -> Response:
@@ -258,9 +258,8 @@ def _others(house: House) -> APIRouter:
     @routes.get("/ladder", response_model=told.Answer)
     async def ladder(request: Request) -> Response:
         """How the runs of the server's registry stand, with forecasts."""
-        return await ask(
-            request, "ladder", None, [], ladder=settings.ladder, results=settings.results, registry=settings.registry
-        )
+        where = {"ladder": settings.ladder, "results": settings.results, "registry": settings.registry}
+        return await ask(request, "ladder", None, [], long=True, **where)
 
     @routes.post("/experts/place", response_model=told.Answer)
     async def place(request: Request, asked: asks.PlaceAsk) -> Response:

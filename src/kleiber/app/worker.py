@@ -76,12 +76,20 @@ def written(body: Any) -> bytes:
         return json.dumps(finite(body), allow_nan=False).encode()
 
 
+def said(status: int, body: Any) -> tuple[int, bytes]:
+    """The status and the body as JSON; what JSON cannot hold is a defect, not the end of this process."""
+    try:
+        return status, written(body)
+    except (TypeError, ValueError) as error:
+        traceback.print_exc()
+        return 500, written(problem("defect", f"a defect of Kleiber, not of your input: {type(error).__name__}"))
+
+
 def serve(questions: BinaryIO, replies: BinaryIO) -> None:
     """Answer until there are no more questions."""
     while len(head := questions.read(FRAME)) == FRAME:
         asked = json.loads(questions.read(int.from_bytes(head)))
-        status, body = answer(asked["task"], asked["arguments"])
-        content = written(body)
+        status, content = said(*answer(asked["task"], asked["arguments"]))
         replies.write(status.to_bytes(FRAME) + len(content).to_bytes(FRAME) + content)
         replies.flush()
 

@@ -17,7 +17,6 @@ from kleiber.errors import InputError
 if TYPE_CHECKING:
     from kleiber.app.server import Settings
 
-SCHEMA = "kleiber/app/1"
 TOKEN_VARIABLE = "KLEIBER_APP_TOKEN"
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 for one that is free.")]
 Host = Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen. Others than this machine need a --token.")]
@@ -125,4 +124,4 @@ def _serve(settings: Settings, host: str, port: int) -> None:
     uvicorn.Server(config).run(sockets=[listener])
 
 
-COMMAND = Command(name="app", title="The planner page, in a browser.", run=app, schema=SCHEMA)
+COMMAND = Command(name="app", title="The planner page, in a browser.", run=app, schema=None)

@@ -23,7 +23,8 @@ Function = Callable[..., int | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """One command: its name, a line on it, the function behind it, and the schema of its JSON (a refusal bears it too).
+    """One command: its name, a line on it, the function behind it, and the schema of its JSON (a refusal bears it too; None where
+    it has no --json).
 
     `group` is the word before the name, as in `kleiber lab run`.
     """
@@ -31,8 +32,13 @@ class Command:
     name: str
     title: str
     run: Function
-    schema: str
+    schema: str | None
     group: str = ""
+
+    @property
+    def speaks_json(self) -> bool:
+        """Whether it takes --json."""
+        return "output" in _spread(self.run)[0]
 
     def join(self, app: typer.Typer) -> None:
         """Put the command on a command line."""

@@ -15,6 +15,7 @@ from kleiber.cli import (
     diagnose_data,
     diagnose_emergence,
     diagnose_limits,
+    diagnose_measure,
     diagnose_memorisation,
     diagnose_topology,
 )
@@ -30,6 +31,7 @@ COMMANDS: tuple[Command, ...] = (
     *diagnose_emergence.COMMANDS,
     *diagnose_data.COMMANDS,
     *diagnose_criticality.COMMANDS,
+    *diagnose_measure.COMMANDS,
 )
 
 

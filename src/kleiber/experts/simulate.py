@@ -225,6 +225,7 @@ def routing_of(job: Job, load_LE: Floats | None, placement: Placement | None) ->
             "the trace has other experts than the model",
             found=f"{load_LE.shape[-1]} experts",
             expected=f"{experts.count} in {job.shape.name}",
+            remedy="name a model with as many experts, or leave the trace out: routing is even then",
         )
     return routes.measured(
         load_LE,

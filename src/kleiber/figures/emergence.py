@@ -30,7 +30,8 @@ def emergence_chart(found: Emergence) -> alt.ConcatChart:
 
 
 def _x(found: Emergence, kind: type, field: str) -> Any:
-    writer = "flops" if found.scale in ("flops", "compute") else "params"
+    compute = found.scale in ("flops", "compute") or max(found.scores.x_M) >= 1e15  # 1e18 rather than 1000000T
+    writer = "flops" if compute else "params"
     return log_channel(kind, field, found.scale, widened(*span(found.scores.x_M)), most=5, writer=writer)
 
 

@@ -32,8 +32,10 @@ def ladder_chart(runs: Sequence[Mapping[str, Any]], title: str, notes: Sequence[
     low, high = span(values)
     margin = 0.06 * max(high - low, 0.01)
     x = log_channel(alt.X, "tokens", "Tokens", widened(*span([run["tokens"] for run in (*done, *ahead)]), share=0.06))
-    y = linear_channel(alt.Y, "loss", "Final loss", (low - margin, high + margin))
-    layers = [*_ahead(ahead, x, y), *_done(done, x, y)]
+    ends = (low - margin, high + margin)
+    y = linear_channel(alt.Y, "loss", "Final loss", ends)
+    from_y = linear_channel(alt.Y, "low", "Final loss", ends)
+    layers = [*_ahead(ahead, x, y, from_y), *_done(done, x, y)]
     words = "Dots: measured. Bars: the 95 % interval of a run that is still to end."
     return dressed(layers, title, [words, *notes], height=320)
 
@@ -49,7 +51,7 @@ def _done(done: Sequence[Mapping[str, Any]], x: Any, y: Any) -> list[Any]:
     return [with_tooltips(marks.encode(x=x, y=y), {"words": "Run", "tokens": "Tokens", "loss": "Loss"})]
 
 
-def _ahead(ahead: Sequence[Mapping[str, Any]], x: Any, y: Any) -> list[Any]:
+def _ahead(ahead: Sequence[Mapping[str, Any]], x: Any, y: Any, from_y: Any) -> list[Any]:
     import altair as alt
 
     if not ahead:
@@ -65,8 +67,6 @@ def _ahead(ahead: Sequence[Mapping[str, Any]], x: Any, y: Any) -> list[Any]:
         running=[run["state"] == "running" for run in ahead],
     )
     colour: Any = alt.condition("datum.running", alt.value(VERMILLION), alt.value(MUTED))
-    bars = alt.Chart(data).mark_rule(strokeWidth=5, opacity=0.45).encode(
-        x=x, y=alt.Y("low:Q", scale=y.scale, axis=y.axis), y2="high:Q", color=colour
-    )  # fmt: skip
+    bars = alt.Chart(data).mark_rule(strokeWidth=5, opacity=0.45).encode(x=x, y=from_y, y2="high:Q", color=colour)
     tick = alt.Chart(data).mark_point(shape="stroke", size=110, color=INK, strokeWidth=2)
     return [bars, with_tooltips(tick.encode(x=x, y=y), {"words": "Run", "tokens": "Tokens", "loss": "Expected loss"})]

@@ -154,6 +154,17 @@ class Law:
             raise InputError(f"no value for parameter {missing[0]!r}", expected=", ".join(self.names))
         return np.array([float(values[name]) for name in self.names])
 
+    def unknowns(self, theta_KP: ArrayLike) -> list[Array]:
+        """Parameter sets (K, P) as columns (K, 1) in search coordinates: made once where many points follow (`value_at`)."""
+        with np.errstate(divide="ignore"):
+            u_KP = to_search(self.theta(theta_KP), self.form.logged)
+        return [u_KP[:, i, None] for i in range(u_KP.shape[1])]
+
+    def value_at(self, unknowns: Sequence[Array], logs: Sequence[Array]) -> Array:
+        """The target at the logarithms of `inputs` (each (R,) or (K, R)), for parameters made ready by `unknowns`: (K, R)."""
+        value = np.asarray(self.form.value(*unknowns, *logs), dtype=float)
+        return np.broadcast_to(value, np.broadcast_shapes(value.shape, *(each.shape for each in (*unknowns, *logs))))
+
     def _arguments(
         self, theta: Mapping[str, float] | ArrayLike, inputs: Mapping[str, ArrayLike]
     ) -> tuple[Array, list[Any]]:

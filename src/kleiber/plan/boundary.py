@@ -37,8 +37,18 @@ class Curve:
     b_K: Array
     n_K: Array
 
+    @cached_property
+    def line(self) -> tuple[float, float] | None:
+        """(intercept, slope) where ln(tokens) is a straight line in x: one term, as in 6 params tokens <= flops."""
+        if len(self.a_K) or len(self.b_K) != 1:
+            return None
+        return float(np.log(self.bound / self.b_K[0])) / self.q, -float(self.n_K[0]) / self.q
+
     def at(self, x_R: Array) -> tuple[Array, Array, Array]:
         """ln(tokens) and its first and second derivative by x."""
+        if self.line is not None:
+            intercept, inclination = self.line
+            return intercept + inclination * x_R, np.full(x_R.shape, inclination), np.zeros(x_R.shape)
         used_RK = self.a_K * np.exp(np.multiply.outer(x_R, self.m_K))
         left = self.bound - used_RK.sum(-1)
         left_slope, left_curve = -(used_RK @ self.m_K), -(used_RK @ self.m_K**2)
@@ -78,6 +88,11 @@ class Boundary:
                 np.where(lower, new, old) for new, old in zip(other, (y, slope, curvature), strict=True)
             )
         return y, slope, curvature
+
+    @property
+    def line(self) -> tuple[float, float] | None:
+        """(intercept, slope) where the whole boundary is one straight line in (ln params, ln tokens)."""
+        return self.curves[0].line if len(self.curves) == 1 else None
 
     @cached_property
     def kinks(self) -> tuple[float, ...]:

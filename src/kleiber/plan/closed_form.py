@@ -11,6 +11,7 @@ Legend: B draws (row 0 may be the point estimate), T terms, 2 = (params, tokens)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -46,11 +47,17 @@ def minimise(coefficients_BT: Array, exponents_BT2: Array, limits: Boundary) -> 
 
     A draw without an interior optimum gets the end of the boundary it runs into.
     """
-    terms = _terms(coefficients_BT, exponents_BT2)
+    return lowest(Terms.of(coefficients_BT, exponents_BT2), limits)
+
+
+def lowest(terms: Terms, limits: Boundary) -> Array:
+    """`minimise` of terms made ready: worth it where the same draws meet many limits."""
+    if (root := _straight(terms, limits)) is not None:
+        return root
     start = _start(terms, limits)
     if (root := _settled(terms, limits, start)) is not None:
         return root
-    low, high = (np.full(len(coefficients_BT), end) for end in (limits.low, limits.high))
+    low, high = (np.full(terms.logs_TB.shape[1], end) for end in (limits.low, limits.high))
     # Where limits meet or end, the balance jumps: look there first, since Newton's method would halve its way in.
     for corner in (limits.low, *limits.kinks, limits.high):
         if corner > limits.low:
@@ -74,25 +81,90 @@ def minimise(coefficients_BT: Array, exponents_BT2: Array, limits: Boundary) -> 
     return x
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Terms:
+def lowest_on_average(terms: Terms, limits: Boundary) -> float:
+    """The best x of the mean over draws: their terms taken as those of one law."""
+    if (root := _straight_on_average(terms, limits)) is not None:
+        return root
+    as_one = (np.ascontiguousarray(part_TB.T).reshape(-1, 1) for part_TB in (terms.logs_TB, terms.p_TB, terms.q_TB))
+    logs, p, q = as_one
+    return float(lowest(Terms(logs_TB=logs, p_TB=p, q_TB=q), limits)[0])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Terms:
     """ln(coefficient) and the exponents of params and tokens, a row per term: sums over few terms are quick that way round."""
 
     logs_TB: Array
     p_TB: Array
     q_TB: Array
 
+    @classmethod
+    def of(cls, coefficients_BT: Array, exponents_BT2: Array) -> Terms:
+        """The terms that matter: those with a weight in some draw."""
+        there_T = (coefficients_BT > 0).any(axis=0)
+        weight_TB = np.ascontiguousarray(coefficients_BT[:, there_T].T)
+        logs_TB = np.where(weight_TB > 0, np.log(np.maximum(weight_TB, 1e-300)), -np.inf)
+        p_TB, q_TB = (np.ascontiguousarray(exponents_BT2[:, there_T, index].T) for index in (0, 1))
+        return cls(logs_TB=logs_TB, p_TB=p_TB, q_TB=q_TB)
 
-def _terms(coefficients_BT: Array, exponents_BT2: Array) -> _Terms:
-    """The terms that matter: those with a weight in some draw."""
-    there_T = (coefficients_BT > 0).any(axis=0)
-    weight_TB = np.ascontiguousarray(coefficients_BT[:, there_T].T)
-    logs_TB = np.where(weight_TB > 0, np.log(np.maximum(weight_TB, 1e-300)), -np.inf)
-    p_TB, q_TB = (np.ascontiguousarray(exponents_BT2[:, there_T, index].T) for index in (0, 1))
-    return _Terms(logs_TB=logs_TB, p_TB=p_TB, q_TB=q_TB)
+    def along(self, slope: float) -> tuple[Array, Array]:
+        """On a straight boundary: how each term tilts with x, and ln(coefficient |tilt|); kept, for budgets only shift it."""
+        if slope not in self._kept:
+            tilt_TB = self.p_TB + self.q_TB * slope
+            with np.errstate(divide="ignore"):
+                self._kept[slope] = tilt_TB, self.logs_TB + np.log(np.abs(tilt_TB))
+        return self._kept[slope]
+
+    @cached_property
+    def _kept(self) -> dict[float, tuple[Array, Array]]:
+        return {}
 
 
-def _settled(terms: _Terms, limits: Boundary, x_B: Array) -> Array | None:
+def _straight(terms: Terms, limits: Boundary) -> Array | None:
+    """The closed form: two terms, one of which rises along a straight boundary while the other falls, in every draw."""
+    if limits.line is None or len(terms.logs_TB) != 2:
+        return None
+    intercept, slope = limits.line
+    tilt_TB, share_TB = terms.along(slope)
+    if not (np.all(tilt_TB[0] * tilt_TB[1] < 0) and np.isfinite(share_TB).all()):
+        return None
+    apart_B = share_TB[1] - share_TB[0] + (terms.q_TB[1] - terms.q_TB[0]) * intercept
+    return np.clip(apart_B / (tilt_TB[0] - tilt_TB[1]), limits.low, limits.high)
+
+
+def _straight_on_average(terms: Terms, limits: Boundary) -> float | None:
+    """The root of ln(all that rises) - ln(all that falls) on a straight boundary, by Newton's method in a bracket."""
+    if limits.line is None:
+        return None
+    intercept, slope = limits.line
+    tilt_TB, share_TB = terms.along(slope)
+    share_TB = share_TB + terms.q_TB * intercept
+    sides = [(share_TB[there], tilt_TB[there]) for there in (tilt_TB > 0, tilt_TB < 0)]
+    if not all(len(share) for share, _ in sides):
+        return None
+    low, high = limits.low, limits.high
+    x = (low + high) / 2
+    for _ in range(STEPS):
+        (rising, up), (falling, down) = (_weighed(share, tilt, x) for share, tilt in sides)
+        low, high = (x, high) if rising < falling else (low, x)
+        step = x - (rising - falling) / (up - down)
+        new = step if low <= step <= high else (low + high) / 2
+        if abs(new - x) < RESOLUTION * max(1.0, abs(x)):
+            return new
+        x = new
+    return x
+
+
+def _weighed(share: Array, tilt: Array, x: float) -> tuple[float, float]:
+    """ln(sum(exp(share + tilt x))) and its derivative by x."""
+    logs = share + tilt * x
+    top = logs.max()
+    weight = np.exp(logs - top)
+    total = weight.sum()
+    return float(np.log(total) + top), float(weight @ tilt / total)
+
+
+def _settled(terms: Terms, limits: Boundary, x_B: Array) -> Array | None:
     """The roots, where one more step from `x_B` is below the resolution for every draw and none is near an end: no more to do."""
     balance, slope = _balance(terms, limits, x_B)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -102,7 +174,7 @@ def _settled(terms: _Terms, limits: Boundary, x_B: Array) -> Array | None:
     return x_B - step_B if bool(np.all(near & inside & (slope > 0))) else None
 
 
-def _start(terms: _Terms, limits: Boundary) -> Array:
+def _start(terms: Terms, limits: Boundary) -> Array:
     """One Newton step from the middle; exact for two power terms on a straight boundary."""
     x = np.full(terms.logs_TB.shape[1], (limits.low + limits.high) / 2)
     balance, slope = _balance(terms, limits, x)
@@ -111,7 +183,7 @@ def _start(terms: _Terms, limits: Boundary) -> Array:
     return np.where((step > limits.low) & (step < limits.high), step, x)
 
 
-def _balance(terms: _Terms, limits: Boundary, x_B: Array) -> tuple[Array, Array]:
+def _balance(terms: Terms, limits: Boundary, x_B: Array) -> tuple[Array, Array]:
     """ln(sum of rising slopes) - ln(sum of falling slopes) at x, and its derivative; the optimum is its root."""
     y_B, slope_B, curvature_B = (np.nan_to_num(part, nan=0.0, posinf=0.0, neginf=LEAST) for part in limits.at(x_B))
     tilt_TB = terms.p_TB + terms.q_TB * slope_B

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, overload
+from weakref import ReferenceType, ref
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,14 +145,27 @@ def surface_of(fit: Fit, at: Mapping[str, float | str]) -> Surface:
             f"the law {fit.law.name!r} predicts {fit.law.target}, and a plan minimises a loss",
             remedy="fit a law of loss, for instance --law chinchilla",
         )
+    given = {name: positive(value, name) for name, value in at.items()}
+    return _at_hand(fit, given) or _keep(fit, given)
+
+
+_RECENT: list[tuple[ReferenceType[Fit], dict[str, float], Surface]] = []
+MOST_AT_HAND = 4
+
+
+def _at_hand(fit: Fit, at: dict[str, float]) -> Surface | None:
+    """The surface of the very same fit, where it was asked for a moment ago: a slider asks again and again."""
+    return next((surface for kept, where, surface in _RECENT if kept() is fit and where == at), None)
+
+
+def _keep(fit: Fit, at: dict[str, float]) -> Surface:
     theta_P = np.asarray(fit.theta_P, dtype=float)
     draws_BP = np.asarray(fit.draws_BP, dtype=float).reshape(-1, theta_P.size)
     kept_BP = draws_BP[np.isfinite(draws_BP).all(axis=1)]
-    return Surface(
-        law=fit.law,
-        theta_KP=np.vstack([theta_P, kept_BP]),
-        at={name: positive(value, name) for name, value in at.items()},
-    )
+    surface = Surface(law=fit.law, theta_KP=np.vstack([theta_P, kept_BP]), at=at)
+    _RECENT[:] = [entry for entry in _RECENT if entry[0]() is not None][1 - MOST_AT_HAND :]
+    _RECENT.append((ref(fit), at, surface))
+    return surface
 
 
 def decide(fit: Fit, surface: Surface, question: Question, *, level: float, near: float) -> Plan:
@@ -165,10 +179,11 @@ def decide(fit: Fit, surface: Surface, question: Question, *, level: float, near
             f"{'zero' if x_K[0] < (limits.low + limits.high) / 2 else 'infinity'}.",
             remedy="a fit whose params term and tokens term both matter, from runs that vary both",
         )
-    params_K, tokens_K = np.exp(x_K), np.exp(limits.at(x_K)[0])
-    best_K = surface.loss(params_K[:, None], tokens_K[:, None])[:, 0]
-    x, y = float(x_K[0]), float(np.log(tokens_K[0]))
-    here_K = surface.loss(params_K[0], tokens_K[0])[:, 0]
+    y_K = limits.at(x_K)[0]
+    params_K, tokens_K = np.exp(x_K), np.exp(y_K)
+    best_K = surface.loss_at(x_K[:, None], y_K[:, None])[:, 0]
+    x, y = float(x_K[0]), float(y_K[0])
+    here_K = surface.loss_at(x_K[:1], y_K[:1])[:, 0]
     budget = question.limits[0]
     served = serving_tokens(budget)
     largest = largest_flops(fit)
@@ -276,7 +291,7 @@ def _regret(surface: Surface, limits: Boundary, regret_K: Array, best_K: Array, 
     draws_B = np.maximum(regret_K[1:], 0.0)  # rounding may leave -1e-16
     if draws_B.size < 2:
         return None
-    cloud = surface.rows(slice(1, None))
+    cloud = surface.draws
     x = cloud.best_on_average(limits)
     tokens = float(np.exp(limits.at(np.array([x]))[0][0]))
     least_B = np.maximum(cloud.loss(np.exp(x), tokens)[:, 0] - best_K[1:], 0.0)

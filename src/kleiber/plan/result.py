@@ -40,8 +40,19 @@ def amount(value: float, draws_B: Array, level: float) -> Amount:
     finite = draws_B[np.isfinite(draws_B)]
     if finite.size < 2:
         return Amount(value=float(value))
-    low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2])
-    return Amount(value=float(value), interval=(float(low), float(high)))
+    return Amount(value=float(value), interval=_central(finite, level))
+
+
+def _central(values_B: Array, level: float) -> Interval:
+    """The central interval, as `np.quantile` interpolates it; many are taken for one plan, and that function does much else."""
+    places = [tail * (values_B.size - 1) for tail in ((1 - level) / 2, (1 + level) / 2)]
+    below = [int(place) for place in places]
+    sorted_B = np.partition(values_B, sorted({*below, *(min(at + 1, values_B.size - 1) for at in below)}))
+    ends = []
+    for place, at in zip(places, below, strict=True):
+        low, high, part = sorted_B[at], sorted_B[min(at + 1, values_B.size - 1)], place - at
+        ends.append(float(low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)))
+    return ends[0], ends[1]
 
 
 def interval_key(level: float) -> str:

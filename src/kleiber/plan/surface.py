@@ -66,22 +66,36 @@ class Surface:
         return Surface(law=self.law, theta_KP=self.theta_KP[which], at=self.at)
 
     @cached_property
+    def draws(self) -> Surface:
+        """The draws without the point estimate."""
+        return self.rows(slice(1, None))
+
+    @cached_property
     def point(self) -> Surface:
         """Row 0, the point estimate, alone."""
         return self.rows(slice(0, 1))
 
+    @cached_property
+    def _unknowns(self) -> list[Array]:
+        return self.law.unknowns(self.theta_KP)
+
     def loss(self, params: Array | float, tokens: Array | float) -> Array:
         """Loss of every row at points (R,), or at points of its own (K, R): (K, R)."""
         params, tokens = np.atleast_1d(np.asarray(params, dtype=float)), np.atleast_1d(np.asarray(tokens, dtype=float))
-        inputs = {}
-        for name in self.law.inputs:
-            if name in self._derived:
-                factor, p, q = self._derived[name]
-                inputs[name] = factor * params**p * tokens**q
-            else:
-                inputs[name] = np.full(np.broadcast_shapes(params.shape, tokens.shape), self.at[name])
         with np.errstate(all="ignore"):
-            value = self.law.evaluate(self.theta_KP, inputs)
+            return self.loss_at(np.log(params), np.log(tokens))
+
+    def loss_at(self, x: Array, y: Array) -> Array:
+        """`loss` at x = ln(params), y = ln(tokens)."""
+        logs = []
+        for name in self.law.inputs:
+            factor, p, q = self._derived.get(name) or (self.at[name], 0.0, 0.0)
+            parts = [power * log for power, log in ((p, x), (q, y)) if power]  # 0 times infinity is not wanted
+            logs.append(
+                sum(parts, np.log(factor)) if parts else np.full(np.broadcast_shapes(x.shape, y.shape), np.log(factor))
+            )
+        with np.errstate(all="ignore"):
+            value = self.law.value_at(self._unknowns, logs)
         return np.broadcast_to(value, (len(self.theta_KP), value.shape[-1]))
 
     @cached_property
@@ -103,6 +117,10 @@ class Surface:
             return None
         return np.where(varying_KT, coefficients_KT, 0.0), exponents_KT2
 
+    @cached_property
+    def _ready(self) -> closed_form.Terms | None:
+        return closed_form.Terms.of(*self.terms) if self.terms is not None else None
+
     def token_term(self) -> tuple[Array, Array] | None:
         """(coefficient_K, exponent_K) where tokens stand in one term coefficient / tokens**exponent and in no other."""
         if self.terms is None:
@@ -120,23 +138,20 @@ class Surface:
 
     def best(self, limits: Boundary) -> Array:
         """ln(params) of the least loss on the boundary, for every row: (K,)."""
-        if self.terms is not None:
-            return closed_form.minimise(*self.terms, limits)
+        if self._ready is not None:
+            return closed_form.lowest(self._ready, limits)
         return search.lowest(lambda x_KG: self.along(x_KG, limits), *self.range(limits))
 
     def best_on_average(self, limits: Boundary) -> float:
         """ln(params) of the least loss on average over all rows."""
-        if self.terms is not None:
-            coefficients_KT, exponents_KT2 = self.terms
-            return float(
-                closed_form.minimise(coefficients_KT.reshape(1, -1), exponents_KT2.reshape(1, -1, 2), limits)[0]
-            )
+        if self._ready is not None:
+            return closed_form.lowest_on_average(self._ready, limits)
         mean = lambda x_KG: self.along(x_KG, limits).mean(axis=0, keepdims=True)  # noqa: E731
         return float(search.lowest(mean, *self.range(limits))[0])
 
     def along(self, x: Array, limits: Boundary) -> Array:
         """Loss at ln(params) = x (R,) or (K, R) on the boundary: (K, R)."""
-        return self.loss(np.exp(x), np.exp(limits.at(x)[0]))
+        return self.loss_at(x, limits.at(x)[0])
 
     def range(self, limits: Boundary) -> tuple[float, float]:
         """Where ln(params) is looked for: all that the limits allow, within 1e-4 to 1e8 tokens per param."""

@@ -1,55 +1,32 @@
-"""Diagnostics of uploaded arrays: any of `kleiber.diagnose.DIAGNOSTICS`, by name.
-
-One idea: what a diagnostic takes is read off its own null, so a new one appears here by joining its room's tuple. An array of one
-dimension is a column of a file, one of two dimensions is a whole file.
-"""
+"""Diagnostics of uploaded arrays: any of `kleiber.diagnose.DIAGNOSTICS`, by name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from kleiber.app.memory import limited
-from kleiber.errors import InputError, did_you_mean
+from kleiber.app.repeat import Repeat, plain
+from kleiber.errors import InputError
 
 MOST_VALUES = 2_000_000
 
 
-@lru_cache(maxsize=1)
-def _known() -> dict[str, Any]:
-    from kleiber.diagnose import DIAGNOSTICS
-
-    return {each.name: each for each in DIAGNOSTICS}
-
-
-@lru_cache(maxsize=256)
-def arrays_of(name: str) -> Mapping[str, int]:
-    """The arrays that a diagnostic takes, with their dimensions."""
-    import numpy as np
-
-    drawn = _known()[name].null(np.random.default_rng(0))
-    sizes = {each: np.asarray(value).ndim for each, value in drawn.items() if _numeric(value)}
-    return {each: size for each, size in sizes.items() if size in (1, 2)}
-
-
-def _numeric(value: Any) -> bool:
-    import numpy as np
-
-    try:
-        return np.asarray(value).dtype.kind in "fiub"
-    except ValueError:
-        return False
-
-
 def listed(asked: dict[str, Any]) -> dict[str, Any]:
     """Every diagnostic with what it takes."""
+    from kleiber.diagnose import by_name
+
     told = []
-    for name, each in _known().items():
-        arrays = [{"name": array, "dimensions": size} for array, size in arrays_of(name).items()]
+    for name in by_name.from_files():
+        each = by_name.find(name)
+        arrays = [{"name": array, "dimensions": size} for array, size in by_name.arrays_of(name).items()]
+        numbers = [
+            {"name": number, "such_as": float(f"{value:.3g}")} for number, value in by_name.numbers_of(name).items()
+        ]
         told.append(
-            {"name": name, "title": each.title, "arrays": arrays, "level": each.level, "reference": each.reference}
-        )
+            {"name": name, "title": each.title, "arrays": arrays, "numbers": numbers, "level": each.level,
+             "reference": each.reference}
+        )  # fmt: skip
     return {"result": told}
 
 
@@ -72,38 +49,25 @@ def _columns(source: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def diagnose(asked: dict[str, Any]) -> dict[str, Any]:
-    """The finding of one diagnostic on arrays of uploads."""
+    """`kleiber diagnose measure`: the finding of one diagnostic on arrays of uploads."""
+    from kleiber.diagnose import by_name
+
     name = asked["name"]
-    if name not in _known():
-        raise InputError(f"no diagnostic {name!r}", remedy=did_you_mean(name, _known()))
-    wanted, given = arrays_of(name), asked["arrays"]
-    surplus = [each for each in given if each not in wanted]
-    if surplus:
-        raise InputError(f"{name} takes no array {surplus[0]!r}", remedy=did_you_mean(surplus[0], wanted))
+    by_name.find(name)
     sources = {source["id"]: source for source in asked["sources"]}
-    arrays = {
-        each: _array(each, wanted[each], sources[where["upload"]], where["column"]) for each, where in given.items()
-    }
-    try:
-        found = _known()[name].measure(**arrays)
-    except TypeError:
-        missing = [each for each in wanted if each not in given]
-        raise InputError(
-            f"{name} needs more arrays", found=", ".join(given) or "none", expected=", ".join([*given, *missing])
-        ) from None
-    return {"result": [found.to_json()]}
-
-
-def _array(name: str, dimensions: int, source: Mapping[str, Any], column: str | None) -> Any:
-    import numpy as np
-
-    found = _columns(source)
-    if dimensions == 2:
-        return np.stack(list(found.values()), axis=1)
-    if column is None and len(found) == 1:
-        return next(iter(found.values()))
-    if column not in found:
-        raise InputError(
-            f"which column is {name}?", found=column, remedy=did_you_mean(column or "", found), where=source["name"]
-        )
-    return found[column]
+    repeat, arrays, lines = Repeat({}, "diagnose", "measure").say(name), {}, []
+    for each, where in asked["arrays"].items():
+        source, column = sources[where["upload"]], where["column"]
+        _columns(source)  # within the limits, before it is read again as asked
+        arrays[each] = by_name.read(name, each, source["path"], column)
+        repeat.say("--array", f"{each}={source['name']}")
+        if column is not None and by_name.arrays_of(name)[each] == 1:
+            repeat.say("--column", f"{each}={column}")
+        given = [name, each, source["name"], *([column] if column is not None else [])]
+        lines.append(f"    {each}=by_name.read({', '.join(map(repr, given))}),")
+    for each, value in asked["numbers"].items():
+        repeat.say("--number", f"{each}={plain(value)}")
+        lines.append(f"    {each}={value!r},")
+    found = by_name.measure(name, **arrays, **asked["numbers"])
+    body = "\n".join(["finding = by_name.measure(", f"    {name!r},", *lines, ")", "print(finding)"])
+    return repeat.answer([found.to_json()], f"from kleiber.diagnose import by_name\n\n{body}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import MISSING, fields
 from typing import Any
 
 from kleiber.app.memory import limited
-from kleiber.app.repeat import Repeat
+from kleiber.app.repeat import Code, Repeat, call
 
 CLUSTER = "cluster.toml"
 
@@ -52,9 +53,19 @@ def place(asked: dict[str, Any]) -> dict[str, Any]:
         _python(asked, f"placed = find({asked['policy']!r}).place(trace.load_LE, cluster{_grouped(groups)})"),
         sentences=[*words.of_statistics(known), *words.of_placement(found, groups)],
         cluster=cluster_text(asked["cluster"]),
+        suited=_suited(trace.experts),
         balancedness={"before": before.balancedness, "after": found.balancedness},
         spec=_maps(before, found),
     )  # fmt: skip
+
+
+def _suited(experts: int) -> list[str]:
+    """The models that have so many experts in a layer."""
+    from kleiber.cost.models import models
+    from kleiber.experts.layers import sparse_layer
+
+    sparse = [each for each in models() if any("expert" in key for key in each.config)]
+    return [each.name for each in sparse if sparse_layer(each.shape).count == experts]
 
 
 def _grouped(groups: int | None) -> str:
@@ -89,6 +100,44 @@ def _maps(before: Any, after: Any) -> dict[str, Any]:
     return specification(
         device_loads(pair, "What each device serves", [worst, "The darkest cell of a row sets its pace."])
     )
+
+
+def _step_python(asked: dict[str, Any], job: Any, placed: bool) -> str:
+    """The same step in Python: the fields of the job that are not as they usually are."""
+    plain = {
+        "shape": Code(f"find_model({asked['model']!r}).shape"),
+        "device": Code(f"find_hardware({asked['hardware']!r})"),
+    }
+    practice = Code(f"Practice({', '.join(f'{name}={value!r}' for name, value in _unusual(job.practice).items())})")
+    given = {**_unusual(job), **plain, **({"practice": practice} if "practice" in _unusual(job) else {})}
+    lines = ["from kleiber.cost import Practice, find_hardware", "from kleiber.cost.models import find_model",
+             "from kleiber.experts.simulate import Job, simulate"]  # fmt: skip
+    loads = ""
+    if asked["sources"]:
+        lines += [
+            "from kleiber.experts.read import read_trace",
+            "",
+            f"trace = read_trace({asked['sources'][0]['name']!r})",
+        ]
+        loads = ", trace.load_LE"
+    if placed:
+        cluster = {name: value for name, value in asked["cluster"].items() if value}
+        lines += ["from kleiber.experts.cluster import cluster_of", "from kleiber.experts.placement import find", "",
+                  f"cluster = cluster_of({cluster!r}, where='the cluster')",
+                  f"placed = find({asked['policy']!r}).place(trace.load_LE, cluster)"]  # fmt: skip
+        loads += ", placed"
+    made = call("Job", "", **given).replace("(, ", "(", 1)
+    return "\n".join([*lines, f"job = {made}", f"step = simulate(job{loads})", "print(step.seconds)"])
+
+
+def _unusual(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass that differ from their defaults."""
+    found = {}
+    for each in fields(value):
+        usual = each.default_factory() if each.default_factory is not MISSING else each.default
+        if getattr(value, each.name) != usual:
+            found[each.name] = getattr(value, each.name)
+    return found
 
 
 def simulate(asked: dict[str, Any]) -> dict[str, Any]:
@@ -128,6 +177,7 @@ def simulate(asked: dict[str, Any]) -> dict[str, Any]:
     parts = [{"words": words, "seconds": getattr(step, name)} for name, words in WORDS.items()]
     title = f"{job.shape.name}: {job.schedule}, {step.micro_batches} micro-batches"
     return repeat.answer(
-        step.to_json(), "", parts=parts, seconds=step.seconds, cluster=cluster_text(asked["cluster"]),
+        step.to_json() | {"what_if": []}, _step_python(asked, job, placed is not None),
+        parts=parts, seconds=step.seconds, cluster=cluster_text(asked["cluster"]),
         spec=specification(pipeline_timeline(step.run, title)),
     )  # fmt: skip

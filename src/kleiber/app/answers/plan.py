@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from kleiber.app.memory import fit_of
-from kleiber.app.repeat import Repeat, call
+from kleiber.app.asks import Reading
+from kleiber.app.memory import FITS, fit_of, key_of
+from kleiber.app.repeat import Code, Repeat, call, fit_call, runs_call
+from kleiber.errors import InputError
 
 MOST_DOTS = 300
 LIMITS = ("max_params", "max_tokens")
+NO_FITS: dict[str, Any] = {"also": None, "family_fit": None}  # files in a shell, tables here
 RENAMED = {"family": "families", "minimise": "objective", "mfu": "training_efficiency"}
 
 
@@ -29,7 +32,7 @@ def plan(asked: dict[str, Any]) -> dict[str, Any]:
     result = stamped(decision.to_json(), of_fit(found))
     return repeated(asked, "plan").answer(
         result,
-        "{fit}\nplan = " + call("kleiber.plan", "fit", **said(given)) + "\nprint(plan)",
+        "{fit}\nplan = " + call("kleiber.plan", "fit", **said(given, asked)) + "\nprint(plan)",
         sentences=list(decision.sentences()),
         table={"heads": list(heads), "rows": [list(row) for row in rows]},
         dots=_dots(decision),
@@ -51,9 +54,10 @@ def keywords(asked: dict[str, Any], found: Any) -> dict[str, Any]:
     """The keywords of `kleiber.plan` for what was asked."""
     from kleiber.cli.life import Life
     from kleiber.cli.options import amount, budget
-    from kleiber.errors import InputError
 
-    life = Life(**{name: value for name, value in asked["life"].items() if value not in (None, "")}).asked()
+    life = Life(
+        **{name: value for name, value in asked["life"].items() if value not in (None, "", [], {})} | NO_FITS
+    ).asked()
     given: dict[str, Any] = {
         name: amount(asked[name], "--" + name.replace("_", "-")) for name in LIMITS if asked[name]
     } | life
@@ -65,13 +69,47 @@ def keywords(asked: dict[str, Any], found: Any) -> dict[str, Any]:
         given["flops"] = budget(asked["flops"], "--flops", found)
     if asked["at"]:
         given["at"] = dict(asked["at"])
+    if asked["life"]["also"]:
+        given["also"] = [also_of(asked, law) for law in asked["life"]["also"]]
+    if asked["life"]["family_fit"]:
+        given["family_fits"] = {family: fit_of(own) for family, own in families_of(asked).items()}
     return given | {"near": asked["near"], "level": asked["level"]}
 
 
-def said(given: dict[str, Any]) -> dict[str, Any]:
-    """The keywords as they are written: a device by its name, defaults left out."""
+def also_of(asked: dict[str, Any], law: str) -> Any:
+    """Another law of the same runs, fitted as `kleiber plan --also` does."""
+    from kleiber.cli.plan import refitted
+
+    found = fit_of(asked)
+    return FITS.get(key_of(asked["sources"][0], asked["reading"], asked["fitting"], law), lambda: refitted(found, law))
+
+
+def families_of(asked: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The question whose fit each family has of its own: its table, read as it stands, fitted as the other is."""
+    from kleiber.cost import FAMILIES
+    from kleiber.errors import did_you_mean
+
+    sources = {source["id"]: source for source in asked["sources"]}
+    plain = Reading().told()
+    for family in asked["life"]["family_fit"]:
+        if family not in FAMILIES:
+            raise InputError("no such family", found=family, remedy=did_you_mean(family, FAMILIES))
+    return {
+        family: {"sources": [sources[id]], "reading": plain, "fitting": asked["fitting"]}
+        for family, id in asked["life"]["family_fit"].items()
+    }
+
+
+def said(given: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    """The keywords as they are written: a device by its name, fits as they are made, defaults left out."""
     usual = {"near": 1e-3, "level": 0.95}
     named = {name: getattr(value, "name", value) if name == "hardware" else value for name, value in given.items()}
+    same = "objective=fit.objective, bootstrap=len(fit.draws_BP), seed=fit.seed"
+    if "also" in named:
+        named["also"] = [Code(f"kleiber.fit(runs, law={law!r}, {same})") for law in asked["life"]["also"]]
+    if "family_fits" in named:
+        own = families_of(asked)
+        named["family_fits"] = {family: Code(fit_call(each, runs_call(each))) for family, each in own.items()}
     return {name: value for name, value in named.items() if usual.get(name) != value}
 
 
@@ -79,7 +117,14 @@ def repeated(asked: dict[str, Any], command: str) -> Repeat:
     """The command line of a plan or a frontier."""
     repeat = Repeat(asked, command)
     for name, value in asked["life"].items():
-        repeat.option("--" + name.replace("_", "-"), value)
+        if name not in NO_FITS:
+            repeat.option("--" + name.replace("_", "-"), value)
+    for law in asked["life"]["also"]:
+        repeat.option("--also", law)
+    for family, own in families_of(asked).items():
+        fitted = Repeat(own, "fit").say("--no-backtest", "-o", f"{family}.json")
+        repeat.before.append(fitted.words)
+        repeat.option("--family-fit", f"{family}={family}.json")
     for name in ("flops", "serve_tokens", *(LIMITS if command == "plan" else ()), "at"):
         repeat.option("--" + name.replace("_", "-"), asked[name])
     if command == "plan":
@@ -88,12 +133,15 @@ def repeated(asked: dict[str, Any], command: str) -> Repeat:
 
 
 def _dots(decision: Any) -> list[list[float]]:
-    """The optimum of some draws as params, tokens, loss: the cloud of a plan of params and tokens."""
+    """The optimum of some draws as params and tokens, to the five digits that a dot shows: the cloud of a plan."""
+    import numpy as np
+
     cloud = getattr(decision, "cloud_B3", None)
     if cloud is None or not len(cloud):
         return []
-    shown = cloud[:: max(1, -(-len(cloud) // MOST_DOTS))]
-    return [[float(f"{value:.6g}") for value in row] for row in shown.tolist()]
+    shown = cloud[:: max(1, -(-len(cloud) // MOST_DOTS)), :2]
+    unit = 10.0 ** np.maximum(np.floor(np.log10(shown)) - 4, 0)
+    return (np.rint(shown / unit) * unit).tolist()
 
 
 def _rules(decision: Any) -> list[dict[str, Any]]:
@@ -134,7 +182,9 @@ def frontier(asked: dict[str, Any]) -> dict[str, Any]:
     answer = designs(found, asked["over"], **given)
     repeat = repeated(asked, "frontier").option("--axes", asked["over"], "loss,serving_cost")
     python = (
-        "{fit}\nfrontier = " + call("kleiber.frontier", f"fit, {asked['over']!r}", **said(given)) + "\nprint(frontier)"
+        "{fit}\nfrontier = "
+        + call("kleiber.frontier", f"fit, {asked['over']!r}", **said(given, asked))
+        + "\nprint(frontier)"
     )
     return repeat.answer(
         stamped(answer.to_json(), of_fit(found)),

@@ -22,8 +22,20 @@ function recoloured(value, key) {
   return value;
 }
 
+/** Legends of a narrow chart in short rows below their title: a long row would be cut. */
+function stacked(value) {
+  if (Array.isArray(value)) return value.forEach(stacked);
+  if (!value || typeof value !== "object") return undefined;
+  for (const [name, each] of Object.entries(value)) {
+    if (name === "legend" && each) Object.assign(each, { columns: 3, titleOrient: "top", titleLimit: 240 });
+    else if (name !== "datasets" && name !== "values") stacked(each);
+  }
+  return undefined;
+}
+
 function sized(spec, width) {
   const made = structuredClone(spec);
+  if (width < 480) stacked(made);
   if (made.concat) {
     const columns = width < 640 ? 1 : made.columns || 2;
     made.columns = columns;
@@ -31,11 +43,13 @@ function sized(spec, width) {
     for (const panel of made.concat) panel.width = each;
     return made;
   }
-  made.width = Math.max(250, Math.min(960, Math.floor(width) - 4));
+  made.width = Math.max(250, Math.min(1500, Math.floor(width) - 4));
+  if (made.width > 750 && typeof made.height === "number" && made.height >= 200) made.height = Math.round(made.height * Math.min(1.6, made.width / 750));
   made.autosize = { type: "fit-x", contains: "padding" };
   return made;
 }
 
+const SETTLED_MS = 150;
 const drawn = new Set();
 let library = null;
 
@@ -59,12 +73,13 @@ export function chart(name, reading, { wide = false } = {}) {
   const png = h("button", { type: "button", class: "quiet", on: { click: () => save() } }, "PNG");
   const figure = h("figure", { hidden: true, class: wide ? "wide" : null, "data-chart": name, "aria-labelledby": heading.id },
     h("figcaption", {}, h("div", {}, heading, reading ? h("p", {}, reading) : null, notes), png), live);
-  let spec = null, result = null, turn = 0;
+  let spec = null, result = null, turn = 0, drawnFor = 0, later = 0;
 
   async function render() {
     if (!spec || !figure.isConnected) return;
     const mine = ++turn;
-    const made = sized(isDark() ? recoloured(spec) : spec, live.clientWidth || figure.clientWidth || 480);
+    drawnFor = live.clientWidth || figure.clientWidth || 480;
+    const made = sized(isDark() ? recoloured(spec) : spec, drawnFor);
     const options = {
       mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false,
       tooltip: { disableDefaultStyle: true },
@@ -82,6 +97,13 @@ export function chart(name, reading, { wide = false } = {}) {
     }
     figure.dataset.drawn = "yes";
   }
+
+  // A neighbour that appears narrows a chart as a narrower window does; scaled down, its text would be too small to read.
+  new ResizeObserver(() => {
+    if (!live.clientWidth || Math.abs(live.clientWidth - drawnFor) < 8) return;
+    clearTimeout(later);
+    later = setTimeout(render, SETTLED_MS);
+  }).observe(live);
 
   async function save() {
     if (!result) return;
@@ -118,7 +140,7 @@ export function chart(name, reading, { wide = false } = {}) {
   return made;
 }
 
-/** Draw everything that is on the page anew: the width or the theme is another. */
+/** Draw everything that is on the page anew: the theme is another. */
 export function redraw() {
   for (const each of drawn) {
     if (each.figure.isConnected) each.render();
@@ -126,11 +148,4 @@ export function redraw() {
   }
 }
 
-let waiting = 0, width = window.innerWidth;
-window.addEventListener("resize", () => {
-  if (window.innerWidth === width) return;
-  width = window.innerWidth;
-  clearTimeout(waiting);
-  waiting = setTimeout(redraw, 200);
-});
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);

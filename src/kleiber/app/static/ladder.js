@@ -7,6 +7,7 @@ import { fixed, show as showNumber } from "./numbers.js";
 import { busy, problem, table as tableOf, takeaway } from "./parts.js";
 
 const EVERY_MS = 5000;
+const ORDER = ["running", "failed", "stopped", "queued", "done"];
 
 export function show(root, { about }) {
   root.append(h("h1", {}, "Ladder"), h("p", { class: "lead" }, "The runs of this server's registry, as they stand now."));
@@ -43,7 +44,7 @@ export function show(root, { about }) {
     const counts = Object.entries(answer.result.counts).filter(([, count]) => count).map(([state, count]) => `${count} ${state}`).join(", ");
     said.textContent = `${answer.runs.length} runs: ${counts || "none begun"}`;
     fill(detail, answer.law ? h("p", {}, h("strong", {}, "Law so far: "), answer.law) : null,
-      tableOf("Runs", ["Run", "State", "Tokens", "Loss", "Expected (95 %)", "Note"], answer.runs.map((run) => [
+      tableOf("Runs", ["Run", "State", "Tokens", "Loss", "Expected (95 %)", "Note"], [...answer.runs].sort((one, other) => ORDER.indexOf(one.state) - ORDER.indexOf(other.state)).map((run) => [
         run.label || run.run, h("span", { class: `state-${run.state}` }, state(run)), showNumber(run.tokens), run.loss === null || run.loss === undefined ? "" : fixed(run.loss),
         run.expected === null || run.expected === undefined ? "" : `${fixed(run.expected, 3)} (${fixed(run.low, 3)} to ${fixed(run.high, 3)})`, run.reason || ""])));
     const spec = JSON.stringify(answer.spec);

@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { chart } from "./charts.js";
 import { fill, h } from "./dom.js";
-import { plain, show as showNumber } from "./numbers.js";
+import { plain, power, show as showNumber } from "./numbers.js";
 import { busy, choice, download, drop, field, findings, sentences, table as tableOf, takeaway, text, working } from "./parts.js";
 import { address, change, ofFit, read, shared } from "./state.js";
 
@@ -103,7 +103,7 @@ export function show(root, { about, table }) {
     last.backtest = answer;
     const percent = (value) => (value === null || value === undefined ? "–" : `${(100 * value).toPrecision(2)} %`);
     fill(compared, sentences(answer.sentences), tableOf("Laws by cut", ["Law", "Fitted up to", "Fitted", "Hidden", "Log-RMSE", "Bias", "Inside 95 %"], answer.result.folds.map((fold) =>
-      [fold.law, showNumber(fold.cut ?? fold.cut_flops), fold.fit_runs, fold.test_runs, percent(value(fold.log_rmse)), percent(value(fold.bias)), percent(value(fold.coverage))])),
+      [fold.law, fold.along === "flops" ? power(fold.cut) : showNumber(fold.cut), fold.fit_runs, fold.test_runs, percent(fold.log_rmse), percent(fold.bias), percent(fold.coverage95)])),
     takeaway(() => last.backtest, { table: () => table.id }));
     await draw("heldout", hidden);
   }
@@ -111,8 +111,6 @@ export function show(root, { about, table }) {
   fit();
   return undefined;
 }
-
-const value = (told) => (told && typeof told === "object" ? told.value : told);
 
 /** The whole report as a file. */
 export async function report(said, wrong, table, more) {

@@ -39,7 +39,7 @@ function navigate(view, set) {
 
 function sayTable(table, set) {
   if (!table) return fill(line);
-  fill(line, "Runs: ", h("strong", {}, table.name), ` · ${Math.max(1, Math.round(table.bytes / 1024)).toLocaleString("en")} kB · `,
+  fill(line, "Runs: ", h("strong", { title: table.name }, table.name.split("/").at(-1)), ` · ${Math.max(1, Math.round(table.bytes / 1024)).toLocaleString("en")} kB · `,
     h("span", { class: "key" }, `SHA-256 ${table.sha256.slice(0, 12)}…`), set.where ? ` · where ${set.where}` : "");
 }
 

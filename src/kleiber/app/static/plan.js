@@ -1,14 +1,14 @@
 // Plan: a budget is moved, and the optimum moves with its doubt; what else is asked makes it a plan for a model's whole life.
 
-import { ask } from "./api.js";
+import { ask, get } from "./api.js";
 import { chart } from "./charts.js";
 import { fill, h } from "./dom.js";
 import { noTable, report } from "./law.js";
 import { plain, power, read as readNumber, show as showNumber } from "./numbers.js";
 import { busy, choice, dial, field, problem, sentences, table as tableOf, takeaway, text, working } from "./parts.js";
-import { at, change, ofFit, read } from "./state.js";
+import { at, change, ofFit, ownRuns, read } from "./state.js";
 
-const LIFE = ["context", "hardware", "devices", "price", "max_memory_gb", "max_ttft_ms", "max_tpot_ms", "unique_tokens", "max_cost", "deadline_days", "family"];
+const LIFE = ["context", "hardware", "devices", "price", "max_memory_gb", "max_ttft_ms", "max_tpot_ms", "unique_tokens", "max_cost", "deadline_days", "family", "also"];
 const SETTLED_MS = 500;
 
 export function show(root, { about, table }) {
@@ -20,7 +20,7 @@ export function show(root, { about, table }) {
   const forecast = chart("forecast", "Everything on the tinted ground is extrapolated: no run has been there.");
   const frontier = chart("frontier", "What no other design beats: further left or lower is not to be had.", { wide: true });
   const last = { answer: null, frontier: null };
-  let largest = null, running = false, again = false, waiting = 0, gone = false, drawing = false;
+  let largest = null, tables = [], running = false, again = false, waiting = 0, gone = false, drawing = false;
   const controls = h("div", { class: "controls" });
   const take = takeaway(() => last.answer, { table: () => table.id, rows, report: () => report(said, wrong, table, { flops: read().set.flops || "1000x" }) });
   const tryParetoButton = h("button", { type: "button", on: { click: tryPareto } }, "Draw what no other design beats");
@@ -32,6 +32,7 @@ export function show(root, { about, table }) {
       h("div", { class: "panels" }, frontier.figure)))));
 
   async function begin() {
+    tables = (await get("uploads")).filter((each) => each.sha256 !== table.sha256);
     const told = await working(said, wrong, `Fitting ${table.name} ...`, () => ask("fit", ofFit(read().set, table.id)));
     if (!told || gone) return;
     if (told.result.outcome !== "solved") {
@@ -50,19 +51,21 @@ export function show(root, { about, table }) {
     const budget = set.flops && set.flops.endsWith("x") ? power(Number(set.flops.slice(0, -1)) * largest) : set.flops;
     const flops = dial("Budget (training FLOP)", budget, [largest / 10, Math.max(1e27, largest * 1e4)], put("flops"), { optional: false, hint: `The largest run took ${power(largest)} FLOP.` });
     const serve = dial("Tokens to serve", set.serve, [1e9, 1e15], put("serve"), { hint: "Over the model's life; the budget then pays for them too." });
-    const families = (set.family || "").split(",").filter(Boolean);
-    const box = (name) => h("label", { class: "inline" }, h("input", { type: "checkbox", value: name, checked: families.includes(name), on: { change: (event) => {
-      const chosen = new Set((read().set.family || "").split(",").filter(Boolean));
+    const among = (key) => new Set((read().set[key] || "").split(",").filter(Boolean));
+    const box = (key) => (name) => h("label", { class: "inline" }, h("input", { type: "checkbox", value: name, checked: among(key).has(name), on: { change: (event) => {
+      const chosen = among(key);
       if (event.target.checked) chosen.add(name); else chosen.delete(name);
-      change({ family: [...chosen].join(",") });
+      change({ [key]: [...chosen].join(",") });
       soon();
     } } }), name);
+    const suited = about.laws.filter((law) => law.target === "loss" && law.name !== (set.law || "chinchilla") && law.inputs.length && law.inputs.every((name) => ["params", "tokens"].includes(name)));
+    const own = (family) => field(family, choice([["", "none of their own"], ...tables.map((each) => [each.sha256, each.name.split("/").at(-1)])], set[`own.${family}`] || "", put(`own.${family}`)));
     const others = [...new Set(about.laws.find((law) => law.name === (set.law || "chinchilla"))?.inputs || [])].filter((name) => !["params", "tokens", "flops"].includes(name));
     fill(controls,
       h("fieldset", {}, h("legend", {}, "Budget"), flops.element, serve.element, others.map((name) =>
         field(name.replaceAll("_", " "), text(set[`at.${name}`], (value) => put(`at.${name}`)(Number.isNaN(readNumber(value)) ? value : String(readNumber(value))), {}), "An input of this law."))),
       folded("The model's life", LIFE, h("p", { class: "hint" }, "Any of these makes it a plan for a shape to build, with its rivals: seconds rather than an instant."),
-        h("div", { role: "group", "aria-label": "Families" }, about.families.map(box)),
+        h("div", { role: "group", "aria-label": "Families" }, about.families.map(box("family"))),
         dial("Context (tokens)", set.context, [1e3, 1e6], put("context")).element,
         field("Hardware", choice([["", "not asked"], ...about.hardware], set.hardware || "", put("hardware"))),
         dial("Price (USD per device and hour)", set.price, [0.2, 20], put("price"), { hint: "A range 2..4 is its middle 80 %." }).element,
@@ -71,6 +74,10 @@ export function show(root, { about, table }) {
         dial("Time per token (ms)", set.max_tpot_ms, [1, 1000], put("max_tpot_ms")).element,
         dial("Unique tokens", set.unique_tokens, [1e9, 1e14], put("unique_tokens"), { hint: "Before data repeats." }).element,
         dial("Cost of all (USD)", set.max_cost, [1e3, 1e9], put("max_cost")).element),
+      folded("Laws weighed, families apart", ["also", ...about.families.map((family) => `own.${family}`)],
+        h("div", { role: "group", "aria-label": "Other laws of the same runs" }, h("p", { class: "hint" }, "Other laws of the same runs, each weighed by how well it would have predicted them."), suited.map(box("also"))),
+        tables.length ? h("div", { role: "group", "aria-label": "Runs of a family's own" }, h("p", { class: "hint" }, "Runs of a family's own, measured alike; the law is fitted to them too."), about.families.map(own))
+          : h("p", { class: "hint" }, "A table of a family's own runs, dropped under Runs, can stand for that family here.")),
       folded("Limits of size", ["max_params", "max_tokens"], dial("Params at most", set.max_params, [1e6, 1e13], put("max_params")).element, dial("Tokens at most", set.max_tokens, [1e9, 1e15], put("max_tokens")).element));
   }
 
@@ -81,11 +88,12 @@ export function show(root, { about, table }) {
 
   function asked() {
     const { set } = read();
-    const life = Object.fromEntries(LIFE.filter((name) => set[name]).map((name) => [name, set[name]]));
+    const life = Object.fromEntries(LIFE.filter((name) => set[name]).map((name) => [name, name === "also" ? set.also.split(",") : set[name]]));
+    if (Object.keys(ownRuns(set)).length) life.family_fit = ownRuns(set);
     return { ...ofFit(set, table.id), flops: set.flops || null, serve_tokens: set.serve || null, max_params: set.max_params || null, max_tokens: set.max_tokens || null, at: at(set), life };
   }
 
-  const isLife = () => LIFE.some((name) => read().set[name]);
+  const isLife = () => LIFE.some((name) => read().set[name]) || Object.keys(ownRuns(read().set)).length > 0;
 
   /** Ask once more; questions that pile up become one. */
   function soon() {

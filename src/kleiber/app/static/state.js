@@ -47,5 +47,8 @@ export const ofFit = (set, table) => ({
   },
 });
 
+/** Families that have runs of their own: family -> table. */
+export const ownRuns = (set) => group(set, "own");
+
 /** Other inputs of the law. */
 export const at = (set) => numbers(group(set, "at"));

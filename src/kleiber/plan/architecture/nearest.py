@@ -6,12 +6,14 @@ much it misses.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kleiber.cost import params
-from kleiber.cost.families import options
+from kleiber.cost.families import Option, options
 from kleiber.cost.grid import buildable, polynomial
 from kleiber.plan.architecture.answer import shape_json
 from kleiber.plan.architecture.brief import BYTES, USUAL_VOCABULARY
@@ -26,13 +28,8 @@ def nearest(size: float, convention: str, *, per_byte: bool = False) -> dict[str
     4096
     """
     best, found = np.log(FAR), None
-    for option in options(("dense",), vocabulary=BYTES if per_byte else USUAL_VOCABULARY):
-        width_M, depth_M = buildable(option)
-        count = polynomial(
-            option,
-            lambda shape: params(shape).non_embedding if convention == "non_embedding" else params(shape).total,
-        )
-        miss_M = np.abs(np.log(count.at(width_M, depth_M) / size))
+    for option, width_M, depth_M, log_count_M in _counted(convention == "non_embedding", per_byte):
+        miss_M = np.abs(log_count_M - np.log(size))
         index = int(miss_M.argmin())
         if miss_M[index] < best:
             best, found = float(miss_M[index]), (option, int(width_M[index]), int(depth_M[index]))
@@ -40,3 +37,16 @@ def nearest(size: float, convention: str, *, per_byte: bool = False) -> dict[str
         return None
     option, width, depth = found
     return shape_json(option.build(width, depth)) | {"option": option.name, "miss": float(np.expm1(best))}
+
+
+@lru_cache(maxsize=4)
+def _counted(
+    non_embedding: bool, per_byte: bool
+) -> tuple[tuple[Option, NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]], ...]:
+    """Every dense option with its widths, depths and ln(params): the same for all sizes."""
+    found = []
+    for option in options(("dense",), vocabulary=BYTES if per_byte else USUAL_VOCABULARY):
+        width_M, depth_M = buildable(option)
+        count = polynomial(option, lambda shape: params(shape).non_embedding if non_embedding else params(shape).total)
+        found.append((option, width_M, depth_M, np.log(count.at(width_M, depth_M))))
+    return tuple(found)
