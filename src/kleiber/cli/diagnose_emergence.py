@@ -81,14 +81,10 @@ def emergence(
         from kleiber.figures.emergence import emergence_chart
 
         save(emergence_chart(answer), target)
-    code = show(answer.findings, output)
-    if not output.as_json:
-        for finding in answer.findings:
-            if finding.verdict == "ok":
-                screen.hang(" ", f"{finding.name}: {finding.evidence}", at=4)
-        if target is not None:
-            screen.say(f"The chart: {target}")
-    return code or int(answer.findings[0].verdict == "cannot tell")
+    code = show(answer.findings, output, asked=answer.findings[:1])
+    if target is not None and not output.as_json:
+        screen.say(f"The chart: {target}")
+    return code
 
 
 def _measured(
@@ -184,7 +180,7 @@ def in_context(losses: Array, output: Output) -> int:
     from kleiber.diagnose.emergence import in_context as measure
     from kleiber.diagnose.read import read_matrix
 
-    return _say([measure(read_matrix(losses))], output)
+    return show([measure(read_matrix(losses))], output)
 
 
 def induction(attention: Array, output: Output) -> int:
@@ -202,16 +198,7 @@ def induction(attention: Array, output: Output) -> int:
         raise InputError("this is not an array of numbers", where=attention, found=str(error)) from None
     if weights.dtype.kind not in "fiu":
         raise InputError("an array of numbers is needed", where=attention, found=str(weights.dtype))
-    return _say([measure(weights)], output)
-
-
-def _say(findings: list[Finding], output: Output) -> int:
-    code = show(findings, output)
-    if not output.as_json:
-        for finding in findings:
-            if finding.verdict == "ok":
-                screen.hang(" ", finding.evidence, at=4)
-    return code
+    return show([measure(weights)], output)
 
 
 COMMANDS: tuple[Command, ...] = (
