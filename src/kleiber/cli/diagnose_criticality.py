@@ -152,7 +152,8 @@ def spectrum(weights: Weights, output: Output) -> int:
     if matrix.shape[1] == 1:
         return show([criticality.spectral_exponent(matrix[:, 0])], output)
     found = criticality.weight_spectrum(matrix)
-    return show([found if isinstance(found, Finding) else found.finding], output)
+    findings = (found,) if isinstance(found, Finding) else found.findings
+    return show(findings, output, asked=findings[:1])
 
 
 COMMANDS: tuple[Command, ...] = (

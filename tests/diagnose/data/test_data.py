@@ -198,7 +198,7 @@ def test_one_size_or_few_trunks_cannot_tell_a_parameter() -> None:
     few = which_parameter(**{**given, "trunk": given["spoilt"]})
     assert (few.verdict, "2 trunks" in few.evidence) == ("cannot tell", True)
     one = np.asarray(given["params"]) < 2e4
-    rows = {name: np.asarray(values)[one] for name, values in given.items() if name != "draws"}
+    rows: dict[str, Any] = {name: np.asarray(values)[one] for name, values in given.items() if name != "draws"}
     assert "1 sizes" in which_parameter(**rows).evidence
     with pytest.raises(InputError, match="different lengths"):
         which_parameter(**{**given, "spoilt": [True]})
