@@ -137,7 +137,8 @@ def net(trainer: Any, losses: list[float]) -> None:
     for name, weights in trainer.model.named_parameters():
         if weights.ndim == 2 and min(weights.shape) >= 20:
             spectrum = criticality.weight_spectrum(weights.detach().numpy())
-            line(f"model: {name}", spectrum if isinstance(spectrum, Finding) else spectrum.finding)
+            for finding in (spectrum,) if isinstance(spectrum, Finding) else spectrum.findings:
+                line(f"model: {name}", finding)
 
 
 def main() -> None:

@@ -36,7 +36,13 @@ def wanted() -> bool:
 
 def _compiler() -> str | None:
     off = os.environ.get("KLEIBER_KERNEL", "1") == "0"
-    return None if off else shutil.which(os.environ.get("CC", "cc"))
+    return None if off else _found(os.environ.get("CC", "cc"), os.environ.get("PATH"))
+
+
+@functools.lru_cache(maxsize=8)
+def _found(name: str, path: str | None) -> str | None:
+    """Looked for once: a look takes as long as a thousand samples' fluctuations."""
+    return shutil.which(name, path=path)
 
 
 def pointer(array: Any) -> ctypes.c_void_p:

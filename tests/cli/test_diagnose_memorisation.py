@@ -59,7 +59,7 @@ def test_nothing_told_is_a_refusal(shell, tmp_path: Path) -> None:
     assert "are too few" in result.stdout
     file = scores(tmp_path / "a.csv", held_out=-3.0, train=-3.0)
     result = shell("diagnose", "memorisation", file, "--baseline", 3)
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     assert "Neither memory nor a rule is shown" in " ".join(result.stdout.split())
 
 

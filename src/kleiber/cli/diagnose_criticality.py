@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from kleiber.cli import screen
 from kleiber.cli.command import Command
-from kleiber.cli.diagnose_show import SCHEMA
-from kleiber.cli.diagnose_show import show as show_loud
+from kleiber.cli.diagnose_show import SCHEMA, show
 from kleiber.cli.options import Output, destination
 from kleiber.errors import InputError
 from kleiber.finding import Finding
@@ -54,18 +52,7 @@ def dfa(
 
         save(fluctuation_chart(found), target)
     bent = bend if isinstance(bend, Finding) else bend.finding
-    return show([found.finding, bent, criticality.spectral_exponent(values)], output)
-
-
-def show(findings: Sequence[Finding], output: Output) -> int:
-    """All findings with their numbers: of a series that is as chance has it, too, the exponent is wanted."""
-    if not output.as_json:
-        from kleiber.cli.findings import COLUMN, MARKS, title
-
-        for finding in findings:
-            if finding.verdict == "ok":
-                screen.hang(MARKS["ok"], f"{title(finding)}: {finding.evidence}", at=COLUMN)
-    return show_loud(findings if output.as_json else [each for each in findings if each.verdict != "ok"], output)
+    return show([found.finding, bent, criticality.spectral_exponent(values)], output, asked=[found.finding])
 
 
 Xmin = Annotated[
@@ -106,7 +93,7 @@ def powerlaw(
         from kleiber.figures import save, tail_chart
 
         save(tail_chart(found), target)
-    return show(found.findings, output)
+    return show(found.findings, output, asked=[found.finding])
 
 
 Activity = Annotated[
@@ -145,7 +132,7 @@ def avalanches(
     findings = [found if isinstance(found, Finding) else found.finding]
     if ratio is not None:
         findings.append(ratio if isinstance(ratio, Finding) else ratio.finding)
-    return show(findings, output)
+    return show(findings, output, asked=findings[:1])
 
 
 Weights = Annotated[
@@ -165,7 +152,8 @@ def spectrum(weights: Weights, output: Output) -> int:
     if matrix.shape[1] == 1:
         return show([criticality.spectral_exponent(matrix[:, 0])], output)
     found = criticality.weight_spectrum(matrix)
-    return show([found if isinstance(found, Finding) else found.finding], output)
+    findings = (found,) if isinstance(found, Finding) else found.findings
+    return show(findings, output, asked=findings[:1])
 
 
 COMMANDS: tuple[Command, ...] = (

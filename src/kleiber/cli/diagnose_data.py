@@ -7,12 +7,10 @@ from typing import Annotated
 
 import typer
 
-from kleiber.cli import screen
 from kleiber.cli.command import Command
 from kleiber.cli.diagnose_show import SCHEMA, show
 from kleiber.cli.options import Output, Reading, Runs
 from kleiber.errors import InputError
-from kleiber.finding import Finding
 
 By = Annotated[
     str | None,
@@ -32,7 +30,7 @@ def data(runs: Runs, reading: Reading, output: Output, by: By = None, clean: Cle
     from kleiber.diagnose.data import spoilt_text
 
     found = spoilt_text(reading.table(runs), by=by, clean=clean)
-    return _say([finding for each in found for finding in each.findings], output)
+    return show([finding for each in found for finding in each.findings], output)
 
 
 def duplicates(train: Train, held_out: HeldOut, output: Output, words: Words = 5, share: Share = 0.5) -> int:
@@ -42,7 +40,7 @@ def duplicates(train: Train, held_out: HeldOut, output: Output, words: Words = 5
     """
     from kleiber.diagnose.data import duplicates as measure
 
-    return _say([measure(documents_of(train), documents_of(held_out), words=words, share=share)], output)
+    return show([measure(documents_of(train), documents_of(held_out), words=words, share=share)], output)
 
 
 def documents_of(source: str) -> list[str]:
@@ -63,15 +61,6 @@ def documents_of(source: str) -> list[str]:
 
 def _text(path: Path) -> str:
     return path.read_bytes().decode("utf-8", errors="replace")
-
-
-def _say(findings: list[Finding], output: Output) -> int:
-    code = show(findings, output)
-    if not output.as_json:
-        for finding in findings:
-            if finding.verdict == "ok":
-                screen.hang(" ", f"{finding.name}: {finding.evidence}", at=4)
-    return code
 
 
 COMMANDS: tuple[Command, ...] = (

@@ -89,14 +89,10 @@ def emergence(
         from kleiber.figures.emergence import emergence_chart
 
         save(emergence_chart(answer), target)
-    code = show(answer.findings, output)
-    if not output.as_json:
-        for finding in answer.findings:
-            if finding.verdict == "ok":
-                screen.hang(" ", f"{finding.name}: {finding.evidence}", at=4)
-        if target is not None:
-            screen.say(f"The chart: {target}")
-    return code or int(answer.findings[0].verdict == "cannot tell")
+    code = show(answer.findings, output, asked=answer.findings[:1])
+    if target is not None and not output.as_json:
+        screen.say(f"The chart: {target}")
+    return code
 
 
 def _measured(
@@ -197,10 +193,10 @@ def in_context(losses: Losses, output: Output, curve: OverTraining = False) -> i
     from kleiber.diagnose.read import read_columns, read_matrix
 
     if not curve:
-        return _say([_of_file(losses, lambda: measure(read_matrix(losses)))], output)
+        return show([_of_file(losses, lambda: measure(read_matrix(losses)))], output)
     columns = read_columns(losses)
     step, score, error = (_column(columns, name, losses) for name in ("step", "score", "error"))
-    return _say([_of_file(losses, lambda: bump(step, score, error))], output)
+    return show([_of_file(losses, lambda: bump(step, score, error))], output)
 
 
 def induction(attention: Array, output: Output, control: Control = None) -> int:
@@ -218,9 +214,9 @@ def induction(attention: Array, output: Output, control: Control = None) -> int:
         if control is not None:
             raise InputError("a curve is above its control already", where="--control", remedy="leave it out")
         curve = _of_file(attention, lambda: curve_of(read_columns(attention)))
-        return _say([curve.onset, curve.bump], output)
+        return show([curve.onset, curve.bump], output)
     weights, beside = read_array(attention), None if control is None else read_array(control)
-    return _say([_of_file(attention, lambda: measure(weights, control_HTT=beside))], output)
+    return show([_of_file(attention, lambda: measure(weights, control_HTT=beside))], output)
 
 
 def _of_file(path: str, ask: Callable[[], Answer]) -> Answer:
@@ -231,15 +227,6 @@ def _of_file(path: str, ask: Callable[[], Answer]) -> Answer:
         raise type(error)(
             error.message, found=error.found, expected=error.expected, remedy=error.remedy, where=error.where or path
         ) from None
-
-
-def _say(findings: list[Finding], output: Output) -> int:
-    code = show(findings, output)
-    if not output.as_json:
-        for finding in findings:
-            if finding.verdict == "ok":
-                screen.hang(" ", finding.evidence, at=4)
-    return code
 
 
 COMMANDS: tuple[Command, ...] = (

@@ -55,13 +55,12 @@ def limits(
         from kleiber.figures.limits import limits_chart
 
         save(limits_chart(answer), target)
-    refused = int(answer.findings[0].verdict == "cannot tell")
     if output.as_json:
-        return show(answer.findings, output) or refused
+        return show(answer.findings, output, asked=answer.findings[:1])
     _say(answer)
     if target is not None:
         screen.say(f"The chart: {target}")
-    return refused
+    return int(answer.findings[0].verdict == "cannot tell")
 
 
 def _refused(found: Fit) -> Finding:

@@ -124,7 +124,7 @@ def memorisation(files: Files, facts: RunFacts, output: Output) -> int:
             findings += found
         else:
             findings.append(replace(weighed.finding, evidence=f"{Path(file).name}: {weighed.finding.evidence}"))
-    return show(findings, output)
+    return show(findings, output, asked=findings[-1:])
 
 
 def grokking(curve: CurveFile, counts: Counts, output: Output) -> int:

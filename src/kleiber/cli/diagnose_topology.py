@@ -14,7 +14,6 @@ import typer
 from kleiber.cli import screen
 from kleiber.cli.command import Command
 from kleiber.cli.diagnose_show import SCHEMA, show
-from kleiber.cli.findings import COLUMN, MARKS, title
 from kleiber.cli.options import Output
 from kleiber.errors import InputError, Refusal
 from kleiber.finding import Finding
@@ -106,15 +105,19 @@ def topology(activations: Array, measuring: Measuring, referring: Referring, out
         with screen.working("looking for loops"):
             found = measuring(values_NU)
     except Refusal as refusal:
-        return _told([*findings, refused("functional_topology", refusal)], output)
-    findings.append(_shape(found))
+        without = refused("functional_topology", refusal)
+        return show([*findings, without], output, asked=[without])
+    asked: Sequence[Finding] = [_shape(found)]
+    findings += asked
     if referring.reference is not None:
-        findings += _gap(found, rivals, measuring, referring)
+        gap = _gap(found, rivals, measuring, referring)
+        findings += gap
+        asked = gap[:1]
     elif referring.write or referring.features:
         raise InputError(
             "--write and --features belong to --reference", remedy="name the reference runs: --reference RUNS.csv"
         )
-    return _told(findings, output)
+    return show(findings, output, asked=asked)
 
 
 def trajectory(
@@ -128,19 +131,15 @@ def trajectory(
 ) -> int:
     """The path of the weights through training beside random walks of its own steps: dimension, lifetimes, magnitude."""
     from kleiber.diagnose.read import read_matrix
-    from kleiber.diagnose.topology import trajectory_dimension, trajectory_lifetimes, trajectory_magnitude
+    from kleiber.diagnose.topology import trajectory_findings
 
     path_TP = read_matrix(weights)
     with screen.working("walking at random"):
         findings = _of_file(
             weights,
-            lambda: [
-                trajectory_dimension(path_TP, alpha=alpha, seed=seed),
-                trajectory_lifetimes(path_TP, alpha=alpha, seed=seed),
-                trajectory_magnitude(path_TP, scale=scale, seed=seed),
-            ],
+            lambda: trajectory_findings(path_TP, alpha=alpha, scale=scale, seed=seed),
         )
-    return _told(findings, output)
+    return show(findings, output)
 
 
 def alarm(
@@ -163,7 +162,7 @@ def alarm(
         above = [gap_above(values_T, tolerated=tolerated, level=level)] if tolerated is not None else []
         return [*above, gap_growth(values_T, level=level, seed=seed)]
 
-    return _told(_of_file(estimates, ask), output)
+    return show(_of_file(estimates, ask), output)
 
 
 def _gap(found: Topology, rivals: dict[str, float], measuring: Measuring, referring: Referring) -> Sequence[Finding]:
@@ -242,17 +241,6 @@ def _shape(found: Topology) -> Finding:
         caveats=caveats,
         reference=REFERENCE,
     )
-
-
-def _told(findings: Sequence[Finding], output: Output) -> int:
-    """Print the findings, those that are well with their numbers too: here the numbers are what was asked for."""
-    if output.as_json:
-        return show(findings, output)
-    show([finding for finding in findings if finding.verdict != "ok"], output)
-    for finding in findings:
-        if finding.verdict == "ok":
-            screen.hang(MARKS["ok"], f"{title(finding)}: {finding.evidence}", at=COLUMN)
-    return int(all(finding.verdict == "cannot tell" for finding in findings))
 
 
 def _of_file(path: str, ask: Callable[[], Answer]) -> Answer:

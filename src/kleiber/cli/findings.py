@@ -1,4 +1,4 @@
-"""Findings on a screen: what is wrong first, what is well in one line at the end."""
+"""Findings on a screen: what is wrong first; what is well in one line at the end, or each with its numbers (`show_each`)."""
 
 from __future__ import annotations
 
@@ -27,6 +27,26 @@ def show_findings(findings: Sequence[Finding]) -> None:
     well = [title(finding) for finding in findings if finding.verdict == "ok"]
     if well:
         screen.hang(MARKS["ok"], "nothing wrong with: " + ", ".join(well), at=COLUMN)
+
+
+def show_each(findings: Sequence[Finding]) -> None:
+    """Every finding with its sentence, value and interval, in the same order: what is well is an answer, too."""
+    for verdict in MARKS:
+        for finding in findings:
+            if finding.verdict == verdict:
+                _show(finding)
+                if finding.value is not None:
+                    screen.hang("", _number(finding), at=COLUMN + 4)
+
+
+def _number(finding: Finding) -> str:
+    """Value and interval, to four places.
+
+    >>> _number(Finding(name="gap", verdict="ok", evidence="It is small.", value=0.12345, interval=(0.1, 0.2)))
+    'value 0.1235, interval 0.1 to 0.2'
+    """
+    ends = f", interval {finding.interval[0]:.4g} to {finding.interval[1]:.4g}" if finding.interval else ""
+    return f"value {finding.value:.4g}{ends}"
 
 
 def _show(finding: Finding) -> None:

@@ -51,9 +51,10 @@ def test_noise_of_known_exponent(name: str, exponent: float, within: float, orde
 @pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.parametrize("shape", ["walk", "drift", "white"])
 def test_kernel_and_numpy_agree(order: int, shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    white = np.random.default_rng(1).normal(size=20_000)
+    """Over several of the kernel's blocks and past their ends, with short windows that it takes side by side."""
+    white = np.random.default_rng(1).normal(size=70_003)
     series = {"walk": np.cumsum(white), "drift": white + 0.5 * np.arange(white.size), "white": white}[shape]
-    scales = usual_scales(series.size)
+    scales = np.append(usual_scales(series.size), [17, 63, 64, 40_000, series.size])
     quick, _ = window_squares(profile(series), scales, order)
     monkeypatch.setenv("KLEIBER_KERNEL", "0")
     plain, _ = window_squares(profile(series), scales, order)

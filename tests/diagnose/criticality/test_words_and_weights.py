@@ -96,6 +96,23 @@ def test_spikes_are_counted() -> None:
     assert isinstance(found, Spectrum)
     assert found.beyond == 3
     assert found.finding.verdict == "found"
+    assert found.tail is None
+    assert found.findings[1].verdict == "cannot tell"
+    assert found.findings[1].value is None
+    assert "Of 3 eigenvalues" in found.findings[1].evidence
+
+
+def test_a_tail_of_many_eigenvalues_has_the_exponent_that_was_planted() -> None:
+    """Seventy eigenvalues by a power law of exponent 4 among noise, from four times its edge on; the edge is that of both."""
+    rng = np.random.default_rng(7)
+    left, right = np.linalg.qr(rng.normal(size=(800, 70)))[0], np.linalg.qr(rng.normal(size=(700, 70)))[0]
+    eigenvalues = 4 * (1 + np.sqrt(7 / 8)) ** 2 * (1 - rng.random(70)) ** (-1 / 3)
+    found = spectrum(rng.normal(size=(800, 700)) + left @ np.diag(np.sqrt(800 * eigenvalues)) @ right.T)
+    assert isinstance(found, Spectrum)
+    tail = found.findings[1]
+    assert tail.verdict == "found"
+    assert tail.interval is not None
+    assert tail.interval[0] < 4 < tail.interval[1]
 
 
 def test_bad_matrices() -> None:

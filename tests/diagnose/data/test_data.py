@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kleiber.diagnose.data import duplicates, pairs, shift, shingles, spoilt_text, value_of_cleaning, where
+from kleiber.diagnose.data import (
+    duplicates,
+    pairs,
+    shift,
+    shingles,
+    spoilt_text,
+    value_of_cleaning,
+    where,
+    which_parameter,
+)
+from kleiber.diagnose.data.one_law import best_fit, one_law
+from kleiber.diagnose.data.parameters import _runs
 from kleiber.diagnose.data.shift import fewer, lifted
 from kleiber.errors import ColumnError, InputError
 from kleiber.runs import RunTable, read
@@ -156,3 +167,48 @@ def test_what_cannot_be_compared(train: list[str], held_out: list[str], options:
 
 def test_short_documents_cannot_tell() -> None:
     assert duplicates(["one two three four five six"], ["too short"]).verdict == "cannot tell"
+
+
+@pytest.mark.parametrize(
+    ("factors", "named"), [({"E": 1.6}, "E is"), ({"A": 1.6}, "A is"), ({"beta": 0.93}, "beta changes")]
+)
+def test_the_parameter_that_was_planted_is_named_or_none_is(factors: dict[str, float], named: str) -> None:
+    """Ten draws each: the planted one is named in at least three, and another in no more than two."""
+    found = [which_parameter(**_runs(stream, **factors)) for stream in np.random.default_rng(3).spawn(10)]
+    loud = [each for each in found if each.verdict == "found"]
+    right = [each for each in loud if each.evidence.startswith(named)]
+    assert len(right) >= 3
+    assert len(loud) - len(right) <= 2
+    assert all(each.interval and each.value and each.interval[0] <= each.value <= each.interval[1] for each in right)
+
+
+def test_a_law_of_two_texts_gives_back_what_it_was_made_of() -> None:
+    params, tokens = (np.tile(side.ravel(), 2) for side in np.meshgrid(SIZES, BUDGETS))
+    spoilt = np.arange(params.size) >= params.size // 2
+    loss = np.where(spoilt, 1.3, 0.9) + 24 / params**0.44 + 900 / tokens**0.56
+    theta, left = best_fit(one_law(params, tokens, spoilt, ("E",)), np.log(loss))
+    assert left < 1e-10
+    assert np.exp(theta[0]) == pytest.approx(0.9, rel=1e-4)
+    assert np.exp(theta[5]) == pytest.approx(1.3 / 0.9, rel=1e-4)
+    assert theta[3:5] == pytest.approx([0.44, 0.56], rel=1e-3)
+
+
+def test_one_size_or_few_trunks_cannot_tell_a_parameter() -> None:
+    given = dict(_runs(np.random.default_rng(0), E=1.6))
+    few = which_parameter(**{**given, "trunk": given["spoilt"]})
+    assert (few.verdict, "2 trunks" in few.evidence) == ("cannot tell", True)
+    one = np.asarray(given["params"]) < 2e4
+    rows: dict[str, Any] = {name: np.asarray(values)[one] for name, values in given.items() if name != "draws"}
+    assert "1 sizes" in which_parameter(**rows).evidence
+    with pytest.raises(InputError, match="different lengths"):
+        which_parameter(**{**given, "spoilt": [True]})
+    with pytest.raises(InputError, match="must be positive"):
+        which_parameter(**{**given, "loss": -np.asarray(given["loss"])})
+
+
+def test_no_parameter_of_the_corruption_ladder_is_named() -> None:
+    """A and B are refuted; E fits best, and alpha and beta cannot be left out."""
+    found = {each.value: each for each in spoilt_text(read(LADDER)) if each.column == "noise"}[0.3]
+    which = next(each for each in found.findings if each.name.endswith("which parameter"))
+    assert which.verdict == "cannot tell"
+    assert "E or alpha or beta" in which.evidence

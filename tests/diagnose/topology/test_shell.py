@@ -69,6 +69,14 @@ def test_gap_from_reference_runs_that_are_measured_once(folder: Path, tmp_path: 
     assert _asked("topology", folder / "run.npy", *options, "--reference", written) == found
 
 
+def test_a_gap_that_cannot_be_told_is_a_refusal_whatever_the_structure(folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "two.csv"
+    table.write_text("family,gap,mean_edge\na,0.1,0.2\na,0.2,0.3\nb,0.2,0.1\nb,0.1,0.3\n", encoding="utf-8")
+    options = ("--no-loops", "--features", "mean_edge", "--reference", table)
+    found = _asked("topology", folder / "run.npy", *options, code=1)
+    assert [each["verdict"] for each in found] == ["found", "found", "cannot tell"]
+
+
 @needs_gudhi
 def test_loops_and_the_free_rivals(folder: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from kleiber.diagnose.topology import (
     dimension,
@@ -13,6 +14,7 @@ from kleiber.diagnose.topology import (
     lifetime_sum,
     magnitude,
     trajectory_dimension,
+    trajectory_findings,
     trajectory_lifetimes,
     trajectory_magnitude,
 )
@@ -159,3 +161,26 @@ def test_too_few_or_still_iterates_give_no_number(ask) -> None:
         ask(np.where(np.arange(500).reshape(100, 5) == 10, np.nan, np.random.default_rng(0).normal(size=(100, 5))))
     with pytest.raises(InputError, match="too large"):
         ask(1e200 * np.random.default_rng(0).normal(size=(100, 5)))
+
+
+@pytest.mark.slow
+def test_three_questions_of_one_path_stay_at_one_level() -> None:
+    """At 5 % each the three would be loud on about one walk in eight; together they are so on one in twenty at most."""
+    times = 200
+    loud = 0
+    for stream in np.random.default_rng(5).spawn(times):
+        walk = np.cumsum(stream.normal(size=(40, 30)), axis=0)
+        loud += any(finding.verdict == "found" for finding in trajectory_findings(walk))
+    assert loud <= int(binom.isf(1e-3, times, 0.05))
+
+
+def test_a_path_that_is_no_walk_is_found_by_three_questions_at_once() -> None:
+    about_one_place = np.random.default_rng(0).normal(size=(60, 30))
+    found = trajectory_findings(about_one_place)
+    assert [finding.verdict for finding in found] == ["found"] * 3
+    assert all("(Holm)" in finding.caveats[-1] for finding in found)
+    assert "119 random walks" in found[0].evidence
+    # The tree of a line is the path itself, whatever its direction: two of the three are rejected and the last is not.
+    line = np.linspace(0, 1, 60)[:, None] * np.ones(30) + 1e-3 * about_one_place
+    assert [finding.verdict for finding in trajectory_findings(line)] == ["found", "ok", "found"]
+    assert trajectory_findings(np.ones((50, 8)))[0].verdict == "cannot tell"

@@ -11,13 +11,14 @@ Mean field: tau 3/2, alpha 2, gamma 2. Sethna, Dahmen & Myers 2001; Friedman et 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kleiber.diagnose.criticality.rivals import contest
 from kleiber.diagnose.criticality.sample import Sample, sample_of
-from kleiber.diagnose.criticality.xmin import Start, alpha_at, find_start
+from kleiber.diagnose.criticality.xmin import Start, alphas_at, find_start
 from kleiber.diagnose.series import cannot_tell, numbers
 from kleiber.errors import InputError
 from kleiber.finding import Finding
@@ -118,8 +119,7 @@ def exponents(found: Avalanches, *, draws: int = DRAWS, seed: int = 0) -> Expone
     gamma = size_over_duration(found, duration.xmin)
     predicted = (duration.alpha - 1) / (size.alpha - 1)
     rng = np.random.default_rng(seed)
-    drawn = [_difference(found, size.xmin, duration.xmin, rng.integers(0, count, count)) for _ in range(draws)]
-    low, high = np.nanquantile(drawn, [0.025, 0.975]) if draws else (-np.inf, np.inf)
+    low, high = _resampled(found, size.xmin, duration.xmin, draws, rng) if draws else (-np.inf, np.inf)
     collapse = shape_collapse(found, gamma) if found.profiles else None
     result = (gamma, predicted, (float(low), float(high)))
     return Exponents(
@@ -135,23 +135,45 @@ def exponents(found: Avalanches, *, draws: int = DRAWS, seed: int = 0) -> Expone
 
 def size_over_duration(found: Avalanches, shortest: float = 1.0) -> float:
     """gamma of mean size ~ duration^gamma: least squares over log durations from `shortest` on, weighted by their avalanches."""
-    kept = found.durations_A >= shortest
-    durations, place, counts = np.unique(found.durations_A[kept], return_inverse=True, return_counts=True)
-    means = np.bincount(place, found.sizes_A[kept]) / counts
-    if durations.size < 2:
+    durations, place, counts = np.unique(found.durations_A, return_inverse=True, return_counts=True)
+    return _slope(durations, np.bincount(place, found.sizes_A), counts, shortest)
+
+
+def _slope(durations_U: Array, totals_U: NDArray[Any], counts_U: NDArray[Any], shortest: float) -> float:
+    kept_U = (durations_U >= shortest) & (counts_U > 0)
+    counts = counts_U[kept_U]
+    if counts.size < 2:
         return float("nan")
-    x, y = np.log(durations), np.log(means)
+    x, y = np.log(durations_U[kept_U]), np.log(totals_U[kept_U] / counts)
     x = x - np.average(x, weights=counts)
     return float((counts * x) @ y / ((counts * x) @ x))
 
 
-def _difference(found: Avalanches, size_from: float, duration_from: float, place: NDArray[np.int64]) -> float:
-    drawn = Avalanches(sizes_A=found.sizes_A[place], durations_A=found.durations_A[place])
-    size, duration = sample_of(drawn.sizes_A), sample_of(drawn.durations_A)
-    if size.beyond(size_from).values_U.size < 2 or duration.beyond(duration_from).values_U.size < 2:
-        return float("nan")
-    predicted = (alpha_at(duration, duration_from) - 1) / (alpha_at(size, size_from) - 1)
-    return size_over_duration(drawn, duration_from) - predicted
+def _resampled(
+    found: Avalanches, size_from: float, duration_from: float, draws: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    """The central 95 % of gamma less (alpha - 1) / (tau - 1) over avalanches drawn with replacement.
+
+    A draw is how often each avalanche, and each duration, occurs in it; the exponents of all draws are found in one go.
+    """
+    count = found.sizes_A.size
+    sizes, durations = sample_of(found.sizes_A), sample_of(found.durations_A)
+    place_A = np.searchsorted(durations.values_U, found.durations_A)
+    each_A = (np.searchsorted(sizes.values_U, found.sizes_A), place_A)
+    counts_BU: tuple[list[Array], list[Array]] = ([], [])
+    gamma_B = np.empty(draws)
+    for draw in range(draws):
+        drawn_A = rng.integers(0, count, count)
+        for kept, sample, where_A in zip(counts_BU, (sizes, durations), each_A, strict=True):
+            kept.append(np.bincount(where_A[drawn_A], minlength=sample.values_U.size).astype(np.float64))
+        totals_U = np.bincount(place_A[drawn_A], found.sizes_A[drawn_A], durations.values_U.size)
+        gamma_B[draw] = _slope(durations.values_U, totals_U, counts_BU[1][-1], duration_from)
+    tau_B, alpha_B = (
+        alphas_at(sample, np.stack(kept), first)
+        for sample, kept, first in zip((sizes, durations), counts_BU, (size_from, duration_from), strict=True)
+    )
+    low, high = np.nanquantile(gamma_B - (alpha_B - 1) / (tau_B - 1), [0.025, 0.975])
+    return float(low), float(high)
 
 
 def shape_collapse(found: Avalanches, gamma: float) -> float | None:

@@ -40,7 +40,8 @@ def usual_scales(length: int) -> Scales:
 def profile(series_n: ArrayLike) -> Array:
     """The running sum of the deviations from the mean, `(n,)`."""
     values_n = np.asarray(series_n, dtype=np.float64)
-    return np.cumsum(values_n - values_n.mean())
+    away_n = values_n - values_n.mean()
+    return np.cumsum(away_n, out=away_n)
 
 
 def window_squares(profile_n: Array, scales_S: ArrayLike, order: int = 1) -> tuple[Array, Scales]:

@@ -1,7 +1,8 @@
 """The exponent of the spectrum at low frequencies, f^-beta: white 0, pink 1, brown 2; beta = 2 (DFA exponent) - 1.
 
 The way the data takes: series -> periodogram at the lowest n^0.65 frequencies -> local Whittle estimate of beta, whose
-standard error is known, 1 / sqrt(m) for m frequencies. A series that wanders is differenced first, and 2 added.
+standard error is known, 1 / sqrt(sum of (log f - mean)^2): 1 / sqrt(m) for m frequencies as m grows, and larger for few. A series
+that wanders is differenced first, and 2 added.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ STEEP = 3.0
 def spectral_exponent(series: ArrayLike) -> Finding:
     """beta of the spectral density f^-beta of a series `(n,)` of at least 512 samples, with a 95 % interval.
 
-    minimise over beta: log mean(f^beta I) - beta mean(log f), over the lowest n^0.65 frequencies; the error is 1 / sqrt(m)
+    minimise over beta: log mean(f^beta I) - beta mean(log f), over the lowest n^0.65 frequencies; the error is the curvature's
 
     >>> import numpy as np
     >>> spectral_exponent(np.random.default_rng(0).normal(size=4096)).verdict
@@ -65,7 +66,7 @@ def local_whittle(values_n: Array) -> tuple[float, float]:
     def cost(beta: float) -> float:
         return float(np.log(np.mean(np.exp(beta * logs) * power)) - beta * logs.mean())
 
-    return lowest(cost, -STEEP, STEEP, tolerance=1e-6), float(1 / np.sqrt(count))
+    return lowest(cost, -STEEP, STEEP, tolerance=1e-6), float(1 / np.sqrt(((logs - logs.mean()) ** 2).sum()))
 
 
 def null(rng: np.random.Generator) -> Arrays:

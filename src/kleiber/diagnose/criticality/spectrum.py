@@ -2,8 +2,8 @@
 
 The way the data takes: matrix W `(rows, columns)` -> eigenvalues of W'W / rows -> the edges of Marchenko and Pastur's law for
 independent entries of the same variance -> the largest eigenvalue against its own scatter there (Tracy and Widom) -> only
-where it lies beyond: how many do, and the power law of the tail. Independent entries have no tail, so no exponent is given
-for them.
+where it lies beyond: how many do, and, of 50 or more, the power law of those. Independent entries have no tail, and a few
+directions are no tail: no exponent is given for either.
 
 Edges: variance (1 +- sqrt(columns / rows))^2, rows >= columns. Legend: E eigenvalues.
 """
@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kleiber.diagnose.criticality.sample import sample_of
-from kleiber.diagnose.criticality.xmin import Start, find_start
+from kleiber.diagnose.criticality.xmin import LEAST_TAIL, Start, find_start
 from kleiber.diagnose.diagnostic import Arrays, Diagnostic
 from kleiber.diagnose.series import cannot_tell, numbers
 from kleiber.errors import InputError
 from kleiber.finding import Finding
 
 Array = NDArray[np.float64]
-NAME = "weight_spectrum"
+NAME, TAIL = "weight_spectrum", "spectral_tail"
 REFERENCE = "Marchenko & Pastur 1967; Johnstone 2001, Annals of Statistics 29:295 (the largest eigenvalue)"
 FEWEST = 20
 TRACY_WIDOM_95 = 0.9793  # of the first kind; Johnstone 2001, table 1 prints 0.98
@@ -38,7 +38,12 @@ class Spectrum:
     limit: float
     beyond: int
     tail: Start | None
-    finding: Finding
+    findings: tuple[Finding, ...]
+
+    @property
+    def finding(self) -> Finding:
+        """Whether eigenvalues lie beyond what noise reaches."""
+        return self.findings[0]
 
 
 def weight_spectrum(weights: ArrayLike) -> Spectrum | Finding:
@@ -70,33 +75,55 @@ def weight_spectrum(weights: ArrayLike) -> Spectrum | Finding:
     near, far = np.sqrt(rows - 1), np.sqrt(columns)
     limit = variance * ((near + far) ** 2 + TRACY_WIDOM_95 * (near + far) * (1 / near + 1 / far) ** (1 / 3)) / rows
     beyond = int((eigenvalues > limit).sum())
-    tail = find_start(sample_of(eigenvalues[eigenvalues > 1e-12 * eigenvalues[-1]], discrete=False)) if beyond else None
+    many = beyond >= LEAST_TAIL
+    tail = find_start(sample_of(eigenvalues[eigenvalues > limit], discrete=False)) if many else None
     return Spectrum(
         eigenvalues_E=eigenvalues,
         edges=edges,
         limit=float(limit),
         beyond=beyond,
         tail=tail,
-        finding=_finding(matrix.shape, eigenvalues, edges, beyond, tail),
+        findings=(_finding(matrix.shape, eigenvalues, edges, beyond), *([_tail(beyond, tail)] if beyond else [])),
     )
 
 
-def _finding(
-    shape: tuple[int, ...], eigenvalues: Array, edges: tuple[float, float], beyond: int, tail: Start | None
-) -> Finding:
+def _finding(shape: tuple[int, ...], eigenvalues: Array, edges: tuple[float, float], beyond: int) -> Finding:
     said = f"Of a matrix of {shape[0]} × {shape[1]} the largest eigenvalue is {eigenvalues[-1] / edges[1]:.2f} of noise's edge"
-    if tail is None:
-        end = "; it lies where that of independent entries does, so there is no tail to speak of"
+    if beyond:
+        end = f"; {beyond} of {eigenvalues.size} lie beyond what noise reaches"
     else:
-        end = f"; {beyond} of {eigenvalues.size} lie beyond what noise reaches, and the tail's exponent is {tail.alpha:.2f}"
+        end = "; it lies where that of independent entries does, so there is no tail to speak of"
     return Finding(
         name=NAME,
-        verdict="ok" if tail is None else "found",
+        verdict="found" if beyond else "ok",
         value=float(eigenvalues[-1] / edges[1]),
         evidence=f"{said}{end}.",
+        caveats=("Entries of unequal variance reach beyond the edge too.",),
+        reference=REFERENCE,
+    )
+
+
+def _tail(beyond: int, tail: Start | None) -> Finding:
+    """The exponent of the eigenvalues beyond noise, where there are enough of them."""
+    if tail is None:
+        return cannot_tell(
+            TAIL,
+            f"Of {beyond} eigenvalues beyond noise no tail's exponent can be told.",
+            remedy=f"{LEAST_TAIL} or more, as of any tail: a larger matrix",
+            reference=REFERENCE,
+        )
+    reach = 1.96 * tail.alpha_error
+    ends = (tail.alpha - reach, tail.alpha + reach)
+    return Finding(
+        name=TAIL,
+        verdict="found",
+        value=tail.alpha,
+        interval=ends,
+        evidence=f"The {tail.tail} largest eigenvalues, all beyond noise, lie closest to a power law with exponent "
+        f"{tail.alpha:.2f} [{ends[0]:.2f}, {ends[1]:.2f}].",
         caveats=(
             "The exponent is that of the closest power law; whether it is one is another question (`power_law`).",
-            "Entries of unequal variance reach beyond the edge too.",
+            "The interval takes its start as known.",
         ),
         reference=REFERENCE,
     )

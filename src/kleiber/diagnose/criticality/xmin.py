@@ -76,10 +76,14 @@ def _exponents(sample: Sample, ends_U: Array, from_: float | None = None) -> Arr
     logs_U = np.log(sample.values_U)
     mean_U = np.cumsum((sample.counts_U * logs_U)[::-1])[::-1] / ends_U
     starts_C = sample.values_U[:-1] if from_ is None else np.array([from_])
-    mean_C = mean_U[: starts_C.size]
-    if not sample.discrete:
-        return 1 + 1 / np.maximum(mean_C - np.log(starts_C), 1e-12)
-    return _discrete_exponents(mean_C, starts_C)
+    return _alphas(mean_U[: starts_C.size], starts_C, sample.discrete)
+
+
+def _alphas(mean_log_C: Array, xmin_C: Array, discrete: bool) -> Array:
+    """The exponents of greatest likelihood of tails from `xmin_C` on with these means of log x."""
+    if not discrete:
+        return 1 + 1 / np.maximum(mean_log_C - np.log(xmin_C), 1e-12)
+    return _discrete_exponents(mean_log_C, xmin_C)
 
 
 def _discrete_exponents(mean_log_C: Array, xmin_C: Array) -> Array:
@@ -113,10 +117,20 @@ def log_zeta(alpha: float | Array, first: ArrayLike) -> Array:
     return found
 
 
-def alpha_at(sample: Sample, xmin: float) -> float:
-    """The exponent alone of the tail from `xmin` on."""
-    tail = sample.beyond(xmin)
-    return float(_exponents(tail, np.cumsum(tail.counts_U[::-1])[::-1], from_=xmin)[0])
+def alphas_at(sample: Sample, counts_BU: Array, xmin: float) -> Array:
+    """The exponents alone, `(B,)`, of tails from `xmin` on in which the distinct values occur so often; nan with fewer than two.
+
+    >>> alphas_at(Sample(values_U=np.array([1.0, np.e]), counts_U=np.ones(2), discrete=False), np.ones((1, 2)), 1.0)
+    array([3.])
+    """
+    first = int(np.searchsorted(sample.values_U, xmin))
+    logs_T, counts_BT = np.log(sample.values_U[first:]), counts_BU[:, first:]
+    alpha_B = np.full(len(counts_BU), np.nan)
+    kept_B = (counts_BT > 0).sum(axis=1) >= 2
+    if kept_B.any():
+        mean_B = counts_BT[kept_B] @ logs_T / counts_BT[kept_B].sum(axis=1)
+        alpha_B[kept_B] = _alphas(mean_B, np.full(mean_B.size, xmin), sample.discrete)
+    return alpha_B
 
 
 def _error(alpha: float, xmin: float, tail: int, discrete: bool) -> float:

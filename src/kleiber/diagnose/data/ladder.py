@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kleiber.diagnose.data.parameters import which_parameter
 from kleiber.diagnose.data.shift import FEWEST, NAME, Pairs, pairs, shift, where
 from kleiber.diagnose.data.worth import value_of_cleaning
 from kleiber.diagnose.limits.repetition import worth
@@ -116,7 +117,10 @@ def _spoilt(table: RunTable, name: str, value: float, clean: np.ndarray, rows: n
             findings.append(value_of_cleaning(of))
     else:
         given = (of.params_P, of.tokens_P, of.clean_P, of.spoilt_P)
-        findings = [shift(*given), where(*given), value_of_cleaning(of)]
+        both = np.concatenate([clean, rows])
+        trunk = table.labels("trunk")[both] if table.has("trunk") and None not in table.labels("trunk")[both] else None
+        which = which_parameter(params[both], tokens[both], loss[both], np.arange(both.size) >= clean.size, trunk)
+        findings = [shift(*given), where(*given), which, value_of_cleaning(of)]
     if (
         table.has("unique_tokens")
         and chosen.size

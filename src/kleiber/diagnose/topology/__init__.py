@@ -6,6 +6,7 @@
     reference_runs, estimated_gap   your own runs with known gaps -> a map -> the gap of another run, beside what is free
     gap_above, gap_growth, Monitor  estimates during training -> an alarm that may be looked at after every checkpoint
     trajectory_dimension, ..._lifetimes, ..._magnitude   the path of the weights beside random walks of its own steps
+    trajectory_findings                                  the three of one path, at 5 % over all of them
 """
 
 from __future__ import annotations
@@ -23,7 +24,12 @@ from kleiber.diagnose.topology.spanning_tree import spanning_lengths
 from kleiber.diagnose.topology.structure import functional_structure
 from kleiber.diagnose.topology.summary import Topology, topology
 from kleiber.diagnose.topology.trajectory import Dimension, dimension, distances, lifetime_sum
-from kleiber.diagnose.topology.walks import trajectory_dimension, trajectory_lifetimes, trajectory_magnitude
+from kleiber.diagnose.topology.walks import (
+    trajectory_dimension,
+    trajectory_findings,
+    trajectory_lifetimes,
+    trajectory_magnitude,
+)
 
 __all__ = [
     "DIAGNOSTICS",
@@ -55,6 +61,7 @@ __all__ = [
     "topology",
     "topology_gap",
     "trajectory_dimension",
+    "trajectory_findings",
     "trajectory_lifetimes",
     "trajectory_magnitude",
     "within_cells",
