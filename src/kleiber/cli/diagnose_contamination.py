@@ -15,7 +15,6 @@ from kleiber.cli import screen
 from kleiber.cli.command import Command
 from kleiber.cli.diagnose_data import HeldOut, Train, documents_of
 from kleiber.cli.diagnose_show import SCHEMA, show
-from kleiber.cli.findings import COLUMN, MARKS, title
 from kleiber.cli.options import Output
 from kleiber.finding import Finding
 
@@ -45,7 +44,7 @@ def counterfactual(scores: Scores, output: Output, level: Level = 0.05, seed: Se
     score_MD, member_MD, names = read_counterfactual(scores)
     with screen.working("drawing the halves again"):
         finding = measure(score_MD, member_MD, level=level, seed=seed).evidence.finding
-    return _say(_named(finding, names), output)
+    return show([_named(finding, names)], output)
 
 
 def contamination(train: Train, test: HeldOut, output: Output, control: Control = None, words: Words = 13) -> int:
@@ -59,7 +58,7 @@ def contamination(train: Train, test: HeldOut, output: Output, control: Control 
 
     texts = (documents_of(train), documents_of(test), [] if control is None else documents_of(control))
     train_D, test_D, control_D = numbered(*texts)
-    return _say(overlap(train_D, test_D, n=words, control=control_D).finding, output)
+    return show([overlap(train_D, test_D, n=words, control=control_D).finding], output)
 
 
 def order(orders: Orders, output: Output, level: Level = 0.05, seed: Seed = 0) -> int:
@@ -71,7 +70,7 @@ def order(orders: Orders, output: Output, level: Level = 0.05, seed: Seed = 0) -
     from kleiber.diagnose.memorisation.long_tables import read_orders
 
     published_S, shuffled_SP = read_orders(orders)
-    return _say(order_contamination(published_S, shuffled_SP, level=level, seed=seed), output)
+    return show([order_contamination(published_S, shuffled_SP, level=level, seed=seed)], output)
 
 
 def _named(finding: Finding, names: Sequence[str]) -> Finding:
@@ -80,13 +79,6 @@ def _named(finding: Finding, names: Sequence[str]) -> Finding:
         return finding
     listed = ", ".join(names[row - 1] for row in finding.rows)
     return replace(finding, rows=(), evidence=f"{finding.evidence} The largest are {listed}.")
-
-
-def _say(finding: Finding, output: Output) -> int:
-    if not output.as_json and finding.verdict == "ok":
-        screen.hang(MARKS["ok"], f"{title(finding)}: {finding.evidence}", at=COLUMN)
-        return 0
-    return show([finding], output)
 
 
 COMMANDS: tuple[Command, ...] = (

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kleiber.cli import screen
 from kleiber.cli.command import Command
 from kleiber.cli.diagnose_show import SCHEMA, show
-from kleiber.cli.findings import COLUMN, MARKS, title
 from kleiber.cli.options import Output, amount
 from kleiber.errors import ColumnError, InputError, did_you_mean
 
@@ -153,9 +151,6 @@ def grokking(curve: CurveFile, counts: Counts, output: Output) -> int:
         raise InputError(
             error.message, found=error.found, expected=error.expected, remedy=error.remedy, where=error.where or curve
         ) from None
-    if finding.verdict == "ok" and not output.as_json:
-        screen.hang(MARKS["ok"], f"{title(finding)}: {finding.evidence}", at=COLUMN)
-        return 0
     return show([finding], output)
 
 
