@@ -28,7 +28,7 @@ def files(tmp_path: Path) -> Path:
 
 
 CASES = {
-    "dfa": ("series.npy", ["dfa", "crossover", "spectral_exponent"]),
+    "dfa": ("series.npy", ["dfa", "crossover", "self_similarity", "spectral_exponent"]),
     "powerlaw": ("tail.npy", ["power_law", "heavy_tail", "goodness_of_fit"]),
     "avalanches": ("activity.npy", ["avalanches", "branching_ratio"]),
     "spectrum": ("weights.npy", ["weight_spectrum"]),

@@ -1,7 +1,7 @@
 """Every diagnostic: quiet on its null at the level it states, loud on what was planted, never a number from nothing.
 
 The quick rates are over few draws and can only catch an instrument that is far off; `-m slow` measures 500 and more, and
-`python -m tests.diagnose.rates` writes the table of the docs.
+`python -m tests.diagnose.rates` the tables of docs/diagnose-rates.md.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def dfa(
 ) -> int:
     """Does what happens now bear on what happens much later? Detrended fluctuation analysis against surrogate series.
 
-    With it a test for a crossover and the exponent of the spectrum.
+    With it tests for a crossover and for bursts within bursts, and the exponent of the spectrum.
     """
     from kleiber.diagnose import criticality
     from kleiber.diagnose.read import read_series
@@ -47,12 +47,13 @@ def dfa(
         if isinstance(found, Finding):
             return show([found], output)
         bend = criticality.crossover(values, order=order, surrogates=surrogates, seed=seed)
+        bursts = criticality.self_similarity(values, order=order, surrogates=surrogates, seed=seed)
     if target is not None:
         from kleiber.figures import fluctuation_chart, save
 
         save(fluctuation_chart(found), target)
     bent = bend if isinstance(bend, Finding) else bend.finding
-    return show([found.finding, bent, criticality.spectral_exponent(values)], output, asked=[found.finding])
+    return show([found.finding, bent, bursts, criticality.spectral_exponent(values)], output, asked=[found.finding])
 
 
 Xmin = Annotated[

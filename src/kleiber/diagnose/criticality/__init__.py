@@ -12,6 +12,7 @@ from kleiber.diagnose.criticality.dfa import DIAGNOSTIC as DFA
 from kleiber.diagnose.criticality.dfa import Dfa, dfa
 from kleiber.diagnose.criticality.generation import DIAGNOSTIC as GENERATION
 from kleiber.diagnose.criticality.generation import generation, kesten_exponent
+from kleiber.diagnose.criticality.self_similarity import DIAGNOSTIC as SELF_SIMILARITY
 from kleiber.diagnose.criticality.self_similarity import self_similarity
 from kleiber.diagnose.criticality.spectral import DIAGNOSTIC as SPECTRAL
 from kleiber.diagnose.criticality.spectral import spectral_exponent
@@ -26,6 +27,7 @@ from kleiber.diagnose.diagnostic import Diagnostic
 DIAGNOSTICS: tuple[Diagnostic, ...] = (
     DFA,
     CROSSOVER,
+    SELF_SIMILARITY,
     SPECTRAL,
     *TAILS,
     AVALANCHES,

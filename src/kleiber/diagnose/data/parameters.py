@@ -207,6 +207,6 @@ PARAMETER = Diagnostic(
     measure=which_parameter,
     null=same_text,
     planted=higher_floor,
-    power=0.5,
+    power=0.7,
     reference=REFERENCE,
 )
