@@ -36,7 +36,8 @@ def spoilt(ladder_toml: Path, *settings: str) -> Path:
 def name_before_there_was_data(cell: Cell) -> str:
     """The hash as it was made of a run before ladders could spoil text."""
     shape, recipe, seed, tokens = cell.shape, cell.recipe.facts(), cell.seed, cell.tokens
-    dimensions = {name: value for name, value in asdict(shape).items() if name != "vocabulary"}
+    later = ("vocabulary", "rotary_base", "head_width")
+    dimensions = {name: value for name, value in asdict(shape).items() if name not in later}
     facts = {"family": shape.family, "shape": dimensions, "recipe": recipe, "seed": seed, "corpus": cell.corpus}
     return hashlib.sha256(json.dumps({**facts, "tokens": tokens}, sort_keys=True).encode()).hexdigest()[:12]
 
