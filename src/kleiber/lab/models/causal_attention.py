@@ -49,9 +49,10 @@ def turned(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Query, key and value of each head, channels first, the first two turned by position, `(B, H, K, T)`."""
     mixed_BHKT = mixed_BTX.mT.contiguous().unflatten(1, (heads + 2 * key_heads, -1))
-    turned_BHKT = rotate(mixed_BHKT[:, : heads + key_heads], cos_KT, sin_KT, dim=-2)
-    query_BHKT, key_BHKT = turned_BHKT.split((heads, key_heads), dim=1)
-    return query_BHKT, key_BHKT, mixed_BHKT[:, heads + key_heads :]
+    # Split, not sliced: the slope of a split is one array, that of each slice a whole one with zeros beside it.
+    turning_BHKT, value_BHKT = mixed_BHKT.split((heads + key_heads, key_heads), dim=1)
+    query_BHKT, key_BHKT = rotate(turning_BHKT, cos_KT, sin_KT, dim=-2).split((heads, key_heads), dim=1)
+    return query_BHKT, key_BHKT, value_BHKT
 
 
 def weights(query_BHKT: Tensor, key_BHKT: Tensor) -> Tensor:
@@ -65,9 +66,10 @@ def weights(query_BHKT: Tensor, key_BHKT: Tensor) -> Tensor:
 def by_kernel(mixed_BTX: Tensor, cos_KT: Tensor, sin_KT: Tensor, heads: int, key_heads: int) -> Tensor:
     """PyTorch's own kernel."""
     mixed_BTHK = mixed_BTX.unflatten(-1, (heads + 2 * key_heads, -1))
-    turned_BTHK = rotate(mixed_BTHK[:, :, : heads + key_heads], cos_KT.mT[:, None], sin_KT.mT[:, None], dim=-1)
+    turning_BTHK, value_BTHK = mixed_BTHK.split((heads + key_heads, key_heads), dim=2)
+    turned_BTHK = rotate(turning_BTHK, cos_KT.mT[:, None], sin_KT.mT[:, None], dim=-1)
     query_BHTK, key_BHTK = (part.transpose(1, 2) for part in turned_BTHK.split((heads, key_heads), dim=2))
-    value_BHTK = mixed_BTHK[:, :, heads + key_heads :].transpose(1, 2)
+    value_BHTK = value_BTHK.transpose(1, 2)
     return (
         functional.scaled_dot_product_attention(
             query_BHTK, key_BHTK, value_BHTK, is_causal=True, enable_gqa=heads != key_heads
