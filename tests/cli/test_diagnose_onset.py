@@ -89,6 +89,7 @@ def test_a_bad_value_is_named_with_its_file(shell, tmp_path: Path, column: str, 
     ("name", "content", "says"),
     [
         ("bytes.csv", b"PK\x03\x04\x00\x01\xff", "no table in text"),
+        ("names.csv", b"\x80\r", "names of the columns are no text"),
         ("bytes.npy", b"PK\x03\x04\x00\x01\xff", "not a .npy file"),
         ("bytes.parquet", b"PK\x03\x04\x00\x01\xff", "cannot be read"),
         ("empty.npy", b"", "an empty file"),

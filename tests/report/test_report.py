@@ -109,7 +109,7 @@ def test_two_thousand_runs_make_a_file_that_can_be_sent(tmp_path: Path) -> None:
     found = fitted(wide(2000))
     target = report(found, tmp_path / "report.html")
     assert target.stat().st_size < 8_000_000
-    assert len(parse(target.read_text(encoding="utf-8")).all("figure")) == 11
+    assert len(parse(target.read_text(encoding="utf-8")).all("figure")) == 12
 
 
 def test_chart_is_the_main_chart_with_its_frontier(small: Fit) -> None:

@@ -134,10 +134,15 @@ def read_table(path: str | Path) -> pa.Table:
     try:
         read = pyarrow.csv.read_csv if source.suffix == ".csv" else pyarrow.parquet.read_table
         table: pa.Table = read(str(source))
+        names = table.column_names
     except (pa.ArrowException, OSError) as error:
         raise InputError("the table cannot be read", where=str(source), found=str(error).splitlines()[0]) from None
-    if len(set(table.column_names)) < len(table.column_names):
-        raise InputError("a column is there twice", where=str(source), found=", ".join(table.column_names))
+    except UnicodeDecodeError:
+        raise InputError(
+            "the names of the columns are no text", where=str(source), remedy="save the file in UTF-8"
+        ) from None
+    if len(set(names)) < len(names):
+        raise InputError("a column is there twice", where=str(source), found=", ".join(names))
     if table.num_rows == 0:
         raise InputError("the table has no rows", where=str(source))
     return table
