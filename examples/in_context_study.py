@@ -52,11 +52,12 @@ class ContextRun:
     batch_tokens: int = 1024
     warmup_tokens: int = 100_000
     lr: float = 0.01
+    seed: int = 0
 
 
 RUNS = (
-    ContextRun(name="repeats-two-blocks", source="repeats", depth=2, tokens=2_000_000, every=50),
-    ContextRun(name="repeats-one-block", source="repeats", depth=1, tokens=2_000_000, every=50),
+    ContextRun(name="repeats-two-blocks", source="repeats", depth=2, tokens=2_000_000, every=50, seed=1),
+    ContextRun(name="repeats-one-block", source="repeats", depth=1, tokens=2_000_000, every=50, seed=1),
     ContextRun(
         name="recall-two-blocks",
         source=RECALL,
@@ -107,7 +108,7 @@ def trained(run: ContextRun, corpus: Corpus) -> tuple[Trainer, Curve, NDArray[np
     seen, half_BS = Onset(blocks=run.depth), halves(run, corpus)
     window_WT1 = held_out_windows(corpus.held_out, context=run.context, most=WINDOWS)
     watcher = HeadWatcher(seen, window_WT1=window_WT1, half_BS=half_BS, every=run.every)
-    trainer = Trainer(shape, recipe, corpus, seed=0, listeners=[watcher])
+    trainer = Trainer(shape, recipe, corpus, seed=run.seed, listeners=[watcher])
     watcher.look(trainer.model, 0)
     trainer.train_trunk(recipe.branch_step(run.tokens))
     trainer.train_branch(run.tokens)
