@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from kleiber.diagnose.read import must_be_text
+from kleiber.diagnose.read import read_table
 from kleiber.errors import ColumnError, InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -102,10 +102,6 @@ def read_tokens(path: str | Path) -> TokenTable:
 
 
 def _table(source: Path) -> pa.Table:
-    import pyarrow as pa
-    import pyarrow.csv
-    import pyarrow.parquet
-
     if not source.is_file():
         raise InputError("there is no such file", where=str(source), expected=".csv or .parquet")
     if source.suffix not in (".csv", ".parquet"):
@@ -113,17 +109,7 @@ def _table(source: Path) -> pa.Table:
             "token scores are not read from such files", where=str(source), found=source.suffix or "no suffix",
             expected=".csv or .parquet",
         )  # fmt: skip
-    must_be_text(source)
-    read = pyarrow.csv.read_csv if source.suffix == ".csv" else pyarrow.parquet.read_table
-    try:
-        table: pa.Table = read(str(source))
-    except (pa.ArrowException, OSError) as error:
-        raise InputError("the table cannot be read", where=str(source), found=str(error).splitlines()[0]) from None
-    if len(set(table.column_names)) < len(table.column_names):
-        raise InputError("a column is there twice", where=str(source), found=", ".join(table.column_names))
-    if table.num_rows == 0:
-        raise InputError("the table has no rows", where=str(source))
-    return table
+    return read_table(source)
 
 
 def _splits(table: pa.Table, source: Path) -> NDArray[np.str_]:

@@ -11,18 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kleiber.diagnose.read import read_matrix
+from kleiber.diagnose.read import read_matrix, read_table
 from kleiber.diagnose.topology.reference_runs import ReferenceRuns, reference_runs
 from kleiber.diagnose.topology.summary import FEATURES, Topology
 from kleiber.errors import ColumnError, InputError, KleiberError, Refusal, did_you_mean
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 MEASURED = (*FEATURES, "bars", "alive", "units", "dead", "inputs", "cutoff", "field")
 SETTINGS = ("cutoff", "field")
@@ -124,17 +121,12 @@ def write_reference(table: ReferenceTable, path: str | Path) -> None:
 
 def _read(source: Path) -> ReferenceTable:
     import pyarrow as pa
-    import pyarrow.csv
-    import pyarrow.parquet
 
     if not source.is_file():
         raise InputError("there is no such file", where=str(source), expected="a .csv or .parquet of reference runs")
     if source.suffix not in (".csv", ".parquet"):
         raise InputError("reference runs are a .csv or .parquet", where=str(source), found=source.suffix or "no suffix")
-    try:
-        table: pa.Table = (pyarrow.csv.read_csv if source.suffix == ".csv" else pyarrow.parquet.read_table)(str(source))
-    except (pa.ArrowException, OSError) as error:
-        raise InputError("the table cannot be read", where=str(source), found=str(error).splitlines()[0]) from None
+    table = read_table(source)
     words: dict[str, tuple[str, ...]] = {}
     numbers: dict[str, NDArray[np.float64]] = {}
     for name in table.column_names:
@@ -143,8 +135,6 @@ def _read(source: Path) -> ReferenceTable:
             numbers[name] = np.array([np.nan if value is None else float(value) for value in values])
         elif not pa.types.is_null(kind):
             words[name] = tuple("" if value is None else str(value) for value in values)
-    if not table.num_rows:
-        raise InputError("the table has no rows", where=str(source))
     return ReferenceTable(path=source, words=words, numbers=numbers, rows=table.num_rows)
 
 

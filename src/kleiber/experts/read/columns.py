@@ -37,8 +37,13 @@ def _read_csv(path: Path) -> RoutingTrace:
     try:
         parse = csv.ParseOptions(delimiter="\t" if path.suffix == ".tsv" else ",")
         table = csv.read_csv(path, parse_options=parse)
+        _ = table.column_names
     except (pa.ArrowException, OSError) as error:
         raise InputError("the table cannot be read", found=str(error).split("\n")[0][:160], where=str(path)) from None
+    except UnicodeDecodeError:
+        raise InputError(
+            "the names of the columns are no text", where=str(path), remedy="save the file in UTF-8"
+        ) from None
     return _trace(table, path)
 
 
