@@ -5,26 +5,17 @@ The simulation is that of `benchmarks/next_runs.py`, which says how the truths a
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "next_runs.py"
+from tests.scripts import script
 
 
 @pytest.fixture(scope="module")
 def simulation() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("next_runs_benchmark", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return script("benchmarks/next_runs.py")
 
 
 def test_a_grid_costs_what_it_is_said_to_cost(simulation: ModuleType) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -12,18 +9,12 @@ import pytest
 
 pytest.importorskip("torch", reason="the lab trains with PyTorch")
 
-SCRIPT = Path(__file__).parents[3] / "examples" / "in_context_study.py"
+from tests.scripts import script
 
 
 @pytest.fixture(scope="module")
 def study() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("in_context_study", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return script("examples/in_context_study.py")
 
 
 def test_a_string_is_said_four_times_and_lengths_vary(study: ModuleType) -> None:

@@ -5,8 +5,6 @@ A small network on modular addition in seconds; runs on text, of `examples/memor
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -15,18 +13,12 @@ import pytest
 
 pytest.importorskip("torch", reason="the lab trains with PyTorch")
 
-SCRIPT = Path(__file__).parents[3] / "examples" / "memorisation_study.py"
+from tests.scripts import script
 
 
 @pytest.fixture(scope="module")
 def study() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("memorisation_study", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return script("examples/memorisation_study.py")
 
 
 def test_weight_decay_turns_memory_into_a_rule(study: ModuleType, tmp_path: Path) -> None:

