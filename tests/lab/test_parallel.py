@@ -19,6 +19,7 @@ from train_by_ranks import train
 
 from kleiber.lab.description import read_ladder
 from kleiber.lab.ladder import run
+from kleiber.lab.parallel.ranks import LostRank
 from kleiber.lab.train import State
 
 every_family = pytest.mark.parametrize("name", SHAPES)
@@ -99,18 +100,17 @@ def test_outside_torchrun_the_way_in_is_named(ladder_toml: Path, capsys: pytest.
 def test_a_lost_rank_is_named(tmp_path: Path, text_folder: Path) -> None:
     script = tmp_path / "lost.py"
     script.write_text(
-        "import os, signal, sys, torch\n"
-        "from kleiber.errors import KleiberError\n"
-        "from kleiber.lab.parallel.ranks import together\n"
+        "import os, sys, torch\n"
+        "from kleiber.lab.parallel.ranks import LostRank, leave_at_once, together\n"
         "try:\n"
         "    with together() as ranks:\n"
         "        ranks.agree(0)\n"
-        "        if ranks.rank == 1: os._exit(0)\n"
+        f"        if ranks.rank == 1: os._exit({LostRank.exit_code})\n"
         "        ranks.average(torch.ones(3))\n"
         "        ranks.average(torch.ones(3))\n"
-        "except KleiberError as error:\n"
-        "    sys.stderr.write(str(error)); sys.exit(0)\n"
-        "sys.exit(1)\n"
+        "except LostRank as error:\n"
+        "    sys.stderr.write(str(error))\n"
+        "    leave_at_once(error.exit_code)\n"
     )
-    said = together_on(script, 2)
+    said = together_on(script, 2, expected=LostRank.exit_code)
     assert "another process of the run was lost" in said[0]

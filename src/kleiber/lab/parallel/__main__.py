@@ -36,8 +36,16 @@ def main(words: list[str] | None = None) -> int:
         _train(ladder, cells, results, as_json=asked.json)
     except KleiberError as error:
         sys.stderr.write(f"kleiber: {error}\n")
+        _leave_if_lost(error)
         return error.exit_code
     return 0
+
+
+def _leave_if_lost(error: KleiberError) -> None:
+    from kleiber.lab.parallel.ranks import LostRank, leave_at_once
+
+    if isinstance(error, LostRank):
+        leave_at_once(error.exit_code)
 
 
 def _train(ladder: Ladder, cells: list[Cell], results: Path, *, as_json: bool) -> None:
