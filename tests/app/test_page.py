@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.app.browser import WAIT_MS, Visitor, browsing, chromium, serving
-from tests.app.conftest import MAP
+from tests.app.conftest import MAP, write_ladder
 
 FAST = "&draws=200"
 HEADLINE = "#decision .headline"
@@ -33,7 +34,10 @@ def address() -> Iterator[str]:
 def visitor(browser: Any, address: str) -> Iterator[Visitor]:
     found = Visitor(browser, address)
     yield found
+    shown = found.page.inner_text("body")
     found.close()
+    assert "[object" not in shown
+    assert "undefined" not in shown
     # A 4xx that a test provoked is logged by the browser as well; anything else is a fault of the page.
     assert [line for line in found.wrong if "status of 4" not in line] == []
 
@@ -78,11 +82,7 @@ def test_from_a_file_to_a_plan_to_a_link_that_shows_the_same_plan(
     visitor.page.get_by_role("button", name="Copy as command").first.click()
     command = visitor.page.get_by_label("Copied text").first.input_value()
     assert command.startswith("kleiber plan 'my ladder.csv' --map")
-    visitor.page.get_by_role("button", name="Copy link").first.click()
-    from playwright.sync_api import expect
-
-    expect(visitor.page.get_by_label("Copied text").first).to_have_value(re.compile("key="), timeout=WAIT_MS)
-    link = visitor.page.get_by_label("Copied text").first.input_value()
+    link = link_of(visitor, keys=1)
 
     for again in (visitor, Visitor(browser, address)):  # the same visitor later, and a friend
         again.page.goto("about:blank")
@@ -96,6 +96,67 @@ def test_from_a_file_to_a_plan_to_a_link_that_shows_the_same_plan(
     stranger.drop(ladder_csv)
     assert stranger.wait_for(HEADLINE).inner_text() == said
     stranger.close()
+
+
+def link_of(visitor: Visitor, keys: int) -> str:
+    """What *Copy link* gives, once it has so many keys."""
+    from playwright.sync_api import expect
+
+    visitor.page.get_by_role("button", name="Copy link").first.click()
+    shown = visitor.page.get_by_label("Copied text").first
+    expect(shown).to_have_value(re.compile("key=[^&]+" + "%2C[^&]+" * (keys - 1) + "$"), timeout=WAIT_MS)
+    return shown.input_value()
+
+
+def test_a_link_carries_the_tables_of_families(
+    visitor: Visitor, browser: Any, address: str, ladder_csv: Path, tmp_path: Path
+) -> None:
+    visitor.open()
+    visitor.drop(write_ladder(tmp_path / "recurrent.csv", seed=1))
+    visitor.wait_for(".problem")
+    mapped(visitor, ladder_csv)
+    planned(visitor, "1e22")
+    visitor.page.get_by_text("Laws weighed, families apart").click()
+    laws = visitor.page.get_by_role("group", name="Other laws of the same runs")
+    assert laws.get_by_label("kaplan", exact=True).is_visible()
+    visitor.page.get_by_label("ssm", exact=True).last.select_option(label="recurrent.csv")
+    visitor.wait_for("section[aria-label=Rivals]")
+    said = visitor.wait_for(HEADLINE).inner_text()
+
+    friend = Visitor(browser, address)
+    friend.page.goto(link_of(visitor, keys=2))
+    friend.wait_for("section[aria-label=Rivals]")
+    assert friend.wait_for(HEADLINE).inner_text() == said
+    friend.close()
+    assert friend.wrong == []
+
+
+def test_links_to_a_finding_and_to_a_placement_show_them_again(
+    visitor: Visitor, browser: Any, address: str, tmp_path: Path
+) -> None:
+    series, loads = tmp_path / "series.csv", tmp_path / "loads.npy"
+    noise_N = np.random.default_rng(0).standard_normal((4000, 2))
+    np.savetxt(series, noise_N, delimiter=",", header="first,second", comments="")
+    np.save(loads, np.random.default_rng(1).pareto(2.0, (2, 64)) + 1.0)
+    told = []
+    for view, path, act, shown in (
+        ("diagnose?diagnostic=dfa", series, "Diagnose", "ul.findings"),
+        ("experts", loads, None, ".headline"),
+    ):
+        visitor.page.goto("about:blank")
+        visitor.open(f"#/{view}")
+        visitor.page.locator("input[type=file]").first.wait_for(state="attached")
+        visitor.drop(path)
+        if act is not None:
+            visitor.page.get_by_label("Column").select_option("second")
+            visitor.page.get_by_role("button", name=act, exact=True).click()
+        said = visitor.wait_for(shown).inner_text()
+        friend = Visitor(browser, address)
+        friend.page.goto(link_of(visitor, keys=1))
+        assert friend.wait_for(shown).inner_text() == said
+        friend.close()
+        told += friend.wrong
+    assert told == []
 
 
 def test_a_bad_file_is_told_readably(visitor: Visitor, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def _name(unit: float) -> str:
 
 
 def _notes(run: Timeline, cut: float, unit: float, numbered: bool) -> list[str]:
-    idle = f"The devices stand idle {100 * run.bubble_fraction:.1f} % of the time (light ground)."
+    idle = f"The devices stand idle {100 * run.bubble_fraction:.1f} % of the time (bare ground)."
     numbers = "Numbers are micro-batches." if numbered else ""
     part = f"Drawn: the first {100 * cut:.0f} % of {run.seconds / unit:,.4g} {_name(unit)}." if cut < 1.0 else ""
     return [" ".join(words for words in (idle, numbers, part) if words)]

@@ -6,6 +6,7 @@ for the whole life of a model are the same question with more said.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kleiber.app.asks import Reading
@@ -85,19 +86,31 @@ def also_of(asked: dict[str, Any], law: str) -> Any:
 
 
 def families_of(asked: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The question whose fit each family has of its own: its table, read as it stands, fitted as the other is."""
+    """The question whose fit each family has of its own: its table, read and fitted as the other is."""
     from kleiber.cost import FAMILIES
     from kleiber.errors import did_you_mean
 
     sources = {source["id"]: source for source in asked["sources"]}
-    plain = Reading().told()
     for family in asked["life"]["family_fit"]:
         if family not in FAMILIES:
             raise InputError("no such family", found=family, remedy=did_you_mean(family, FAMILIES))
     return {
-        family: {"sources": [sources[id]], "reading": plain, "fitting": asked["fitting"]}
+        family: {
+            "sources": [sources[id]],
+            "reading": _read_alike(asked["reading"], sources[id]),
+            "fitting": asked["fitting"],
+        }
         for family, id in asked["life"]["family_fit"].items()
     }
+
+
+def _read_alike(reading: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
+    """How another table is read: as the asked one is, but for columns that it has under their canonical names."""
+    from kleiber.app.answers.runs import opened
+
+    _, header, _ = opened(source)
+    alike = {name: column for name, column in reading["map"].items() if column in header or name not in header}
+    return Reading(map=alike, conventions=dict(reading["conventions"])).told()
 
 
 def said(given: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:

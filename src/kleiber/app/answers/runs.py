@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,8 @@ def ready(asked: dict[str, Any]) -> dict[str, Any]:
 def inspect(asked: dict[str, Any]) -> dict[str, Any]:
     """The header and first rows of a table, what each canonical column was taken from, and what is still missing."""
     from kleiber.errors import ColumnError, InputError
-    from kleiber.runs.read.reading import _head, recognise
 
-    source = asked["sources"][0]
-    path = Path(source["path"])
-    limited(source)
-    reader = recognise(path, _head(path))
-    header, first = _first(reader, path)
+    reader, header, first = opened(asked["sources"][0])
     found: dict[str, Any] = {"format": reader.name, "header": header, "rows": first, "problem": None}
     try:
         table = table_of(asked)
@@ -42,6 +38,16 @@ def inspect(asked: dict[str, Any]) -> dict[str, Any]:
     from kleiber.cli.provenance import of_runs
 
     return found | {"runs": {**of_runs(table)["runs"], "summary": summary(table), "columns": list(table.columns)}}
+
+
+def opened(source: Mapping[str, Any]) -> tuple[Any, list[str], list[list[str]]]:
+    """What reads a file, its header and its first rows, as text."""
+    from kleiber.runs.read.reading import _head, recognise
+
+    path = Path(source["path"])
+    limited(source)
+    reader = recognise(path, _head(path))
+    return reader, *_first(reader, path)
 
 
 def _first(reader: Any, path: Path) -> tuple[list[str], list[list[str]]]:

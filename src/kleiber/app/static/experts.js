@@ -38,7 +38,7 @@ export function show(root, { about }) {
     last.placed = answer;
     const { before, after } = answer.balancedness;
     fill(placed, h("div", { class: "decision" }, h("p", { class: "headline" }, `Balancedness ${before.toFixed(3)} as the experts stand, ${after.toFixed(3)} placed.`), sentences(answer.sentences)),
-      takeaway(() => last.placed, { rows: rowsOf, link: false }),
+      takeaway(() => last.placed, { uploads: () => [trace.id], rows: rowsOf }),
       h("div", { class: "row" }, h("button", { type: "button", on: { click: () => download("cluster.toml", answer.cluster, "application/toml") } }, "cluster.toml"),
         h("button", { type: "button", on: { click: () => download("placement.json", JSON.stringify(answer.result, null, 2), "application/json") } }, "placement.json")));
     if (!read().set.model && answer.suited.length) model.value = answer.suited[0];

@@ -62,7 +62,7 @@ export function show(root, { about, table }) {
         [name, plain(each.value, 5), plain(each.se, 2), each.ci95 ? `${plain(each.ci95[0])} to ${plain(each.ci95[1])}` : "–"])),
       h("p", { class: "key" }, `${result.runs.count} runs · ${result.search.agreeing} of ${result.search.starts} starts agree · ${showNumber(result.bootstrap.draws)} resamples (${result.bootstrap.resampling}).`),
       takeaway(() => last.fit, {
-        table: () => table.id,
+        uploads: () => [table.id],
         rows: (told) => [["parameter", "value", "se", "low", "high"], ...Object.entries(told.result.parameters).map(([name, each]) => [name, each.value, each.se, each.ci95?.[0], each.ci95?.[1]])],
         report: () => report(said, wrong, table, {}),
       }),
@@ -104,7 +104,7 @@ export function show(root, { about, table }) {
     const percent = (value) => (value === null || value === undefined ? "–" : `${(100 * value).toPrecision(2)} %`);
     fill(compared, sentences(answer.sentences), tableOf("Laws by cut", ["Law", "Fitted up to", "Fitted", "Hidden", "Log-RMSE", "Bias", "Inside 95 %"], answer.result.folds.map((fold) =>
       [fold.law, fold.along === "flops" ? power(fold.cut) : showNumber(fold.cut), fold.fit_runs, fold.test_runs, percent(fold.log_rmse), percent(fold.bias), percent(fold.coverage95)])),
-    takeaway(() => last.backtest, { table: () => table.id }));
+    takeaway(() => last.backtest, { uploads: () => [table.id] }));
     await draw("heldout", hidden);
   }
 

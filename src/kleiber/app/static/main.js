@@ -18,19 +18,17 @@ const content = document.getElementById("content");
 const line = document.getElementById("table");
 let about = null, left = () => {};
 
-/** The upload that the address is about, or null; a key in the address opens it for this session. */
-async function tableOf(set) {
-  if (!set.table) return null;
-  const seen = await get("uploads");
-  const found = seen.find((each) => each.sha256 === set.table);
-  if (found) return found;
-  if (!set.key) return null;
-  try {
-    return await ask("uploads/open", { key: set.key });
-  } catch {
-    return null;
-  }
+const tried = new Set();
+
+/** The keys in an address open the files they belong to for this session: the table, and whatever else the view is about. */
+async function openShared(set) {
+  const fresh = (set.key || "").split(",").filter((key) => key && !tried.has(key));
+  fresh.forEach((key) => tried.add(key));
+  await Promise.allSettled(fresh.map((key) => ask("uploads/open", { key })));
 }
+
+/** The upload that the address is about, or null. */
+const tableOf = async (set) => (set.table && (await get("uploads")).find((each) => each.sha256 === set.table)) || null;
 
 function navigate(view, set) {
   fill(document.getElementById("views"), Object.entries(TITLES).map(([name, title]) =>
@@ -68,6 +66,7 @@ async function open() {
   document.title = `${TITLES[view]} · Kleiber`;
   try {
     about = about || (await get("about"));
+    await openShared(set);
     const needs = ["runs", "law", "plan"].includes(view);
     const table = needs ? await tableOf(set) : null;
     sayTable(table, set);

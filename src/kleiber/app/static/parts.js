@@ -3,7 +3,7 @@
 import { ask, upload } from "./api.js";
 import { fill, fresh, h } from "./dom.js";
 import { read as readNumber, show } from "./numbers.js";
-import { change, read as readState } from "./state.js";
+import { address, change, read as readState } from "./state.js";
 
 /** A labelled control. */
 export function field(label, control, hint) {
@@ -71,6 +71,8 @@ export function table(caption, heads, rows, numbers = true) {
 const WORDS = { ok: "nothing wrong", found: "found", warning: "warning", problem: "problem", "cannot tell": "cannot tell" };
 const CLASSES = { ok: "ok", found: "found", warning: "warning", problem: "problem-word", "cannot tell": "unknown" };
 
+const SHOWN_OPEN = 3; // the answer of one diagnostic is not folded away for being good news
+
 /** Findings, the worst first; what is well is folded away. */
 export function findings(found) {
   const order = ["problem", "warning", "found", "cannot tell"];
@@ -88,7 +90,7 @@ export function findings(found) {
     each.reference ? h("p", { class: "key" }, `Source: ${each.reference}`) : null);
   return [
     loud.length ? h("ul", { class: "findings" }, loud.map(item)) : well.length ? null : h("p", {}, "No check found anything wrong."),
-    well.length ? h("details", {}, h("summary", {}, `${well.length} checks found nothing wrong`), h("ul", { class: "findings" }, well.map(item))) : null,
+    well.length ? h("details", { open: !loud.length && well.length <= SHOWN_OPEN }, h("summary", {}, `${well.length} ${well.length === 1 ? "check" : "checks"} found nothing wrong`), h("ul", { class: "findings" }, well.map(item))) : null,
   ];
 }
 
@@ -175,21 +177,23 @@ const cell = (value) => {
 };
 export const csv = (rows) => rows.map((row) => row.map(cell).join(",")).join("\n") + "\n";
 
-/** How an answer is taken away: as a link, a command, a program, a table, a report. `now()` gives the last answer. */
-export function takeaway(now, { table: id = null, rows = null, report = null, link = true, python = true } = {}) {
+/** The keys of uploads, for a link; a table of the server's own needs none. */
+async function keysOf(uploads) {
+  const asked = await Promise.allSettled(uploads.map((id) => ask(`uploads/${id}/share`, {})));
+  return asked.filter((each) => each.status === "fulfilled").map((each) => each.value.key);
+}
+
+/** How an answer is taken away: as a link, a command, a program, a table, a report. `now()` gives the last answer, `uploads()` what it is about. */
+export function takeaway(now, { uploads = () => [], rows = null, report = null, link = true, python = true } = {}) {
   const said = h("span", { class: "copied", role: "status" });
   const shown = h("input", { type: "text", readonly: true, "aria-label": "Copied text", hidden: true });
   const button = (words, act) => h("button", { type: "button", on: { click: act } }, words);
   const give = (words, text) => { shown.hidden = false; shown.value = text; return copied(text, said, words); };
   const share = async () => {
-    const address = new URL(location.href);
-    if (id && id()) {
-      try {
-        const { key } = await ask(`uploads/${id()}/share`, {});
-        address.hash += `${address.hash.includes("?") ? "&" : "?"}key=${encodeURIComponent(key)}`;
-      } catch { /* a table of the server's own needs no key */ }
-    }
-    await give("Link", address.href);
+    const { view, set } = readState();
+    const shared = new URL(location.href);
+    shared.hash = address(view, { ...set, key: (await keysOf(uploads())).join(",") });
+    await give("Link", shared.href);
   };
   return h("div", { class: "share" },
     link ? button("Copy link", share) : null,

@@ -22,7 +22,7 @@ export function show(root, { about, table }) {
   const last = { answer: null, frontier: null };
   let largest = null, tables = [], running = false, again = false, waiting = 0, gone = false, drawing = false;
   const controls = h("div", { class: "controls" });
-  const take = takeaway(() => last.answer, { table: () => table.id, rows, report: () => report(said, wrong, table, { flops: read().set.flops || "1000x" }) });
+  const take = takeaway(() => last.answer, { uploads: () => [table.id, ...Object.values(ownRuns(read().set))], rows, report: () => report(said, wrong, table, { flops: read().set.flops || "1000x" }) });
   const tryParetoButton = h("button", { type: "button", on: { click: tryPareto } }, "Draw what no other design beats");
   const axes = choice([["loss,serving_cost", "loss and serving cost"], ["loss,training_flops", "loss and training compute"], ["loss,tpot_ms", "loss and time per token"], ["loss,memory_gb", "loss and memory"], ["loss,training_cost", "loss and training cost"]],
     read().set.axes || "loss,serving_cost", (value) => change({ axes: value }));
@@ -75,7 +75,7 @@ export function show(root, { about, table }) {
         dial("Unique tokens", set.unique_tokens, [1e9, 1e14], put("unique_tokens"), { hint: "Before data repeats." }).element,
         dial("Cost of all (USD)", set.max_cost, [1e3, 1e9], put("max_cost")).element),
       folded("Laws weighed, families apart", ["also", ...about.families.map((family) => `own.${family}`)],
-        h("div", { role: "group", "aria-label": "Other laws of the same runs" }, h("p", { class: "hint" }, "Other laws of the same runs, each weighed by how well it would have predicted them."), suited.map(box("also"))),
+        h("div", { role: "group", "aria-label": "Other laws of the same runs" }, h("p", { class: "hint" }, "Other laws of the same runs, each weighed by how well it would have predicted them."), suited.map((law) => box("also")(law.name))),
         tables.length ? h("div", { role: "group", "aria-label": "Runs of a family's own" }, h("p", { class: "hint" }, "Runs of a family's own, measured alike; the law is fitted to them too."), about.families.map(own))
           : h("p", { class: "hint" }, "A table of a family's own runs, dropped under Runs, can stand for that family here.")),
       folded("Limits of size", ["max_params", "max_tokens"], dial("Params at most", set.max_params, [1e6, 1e13], put("max_params")).element, dial("Tokens at most", set.max_tokens, [1e9, 1e15], put("max_tokens")).element));
@@ -173,7 +173,7 @@ export function show(root, { about, table }) {
     const answer = await working(paretoSaid, pareto, "Trying every shape of every family: this takes a while ...", () => ask("frontier", body));
     if (!answer || gone) return;
     last.frontier = answer;
-    fill(pareto, sentences(answer.sentences), tableOf("Some of these designs", answer.table.heads, answer.table.rows), takeaway(() => last.frontier, { table: () => table.id, link: false }));
+    fill(pareto, sentences(answer.sentences), tableOf("Some of these designs", answer.table.heads, answer.table.rows), takeaway(() => last.frontier, { link: false }));
     await frontier.draw(answer.spec);
   }
 

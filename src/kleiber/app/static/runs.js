@@ -42,7 +42,7 @@ function detailed(root, { table }) {
   const said = busy(), wrong = h("div"), summary = h("div"), mapping = h("div"), preview = h("div"), found = h("div"), next = h("div");
   const checked = { answer: null };
   const take = takeaway(() => checked.answer, {
-    table: () => table.id,
+    uploads: () => [table.id],
     rows: (answer) => [["check", "verdict", "evidence", "rows", "remedy"],
       ...answer.result.findings.map((each) => [each.name, each.verdict, each.evidence, each.rows.join(" "), each.remedy])],
   });
