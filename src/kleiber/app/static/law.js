@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { chart } from "./charts.js";
 import { fill, h } from "./dom.js";
-import { plain, power, show as showNumber } from "./numbers.js";
+import { percent, plain, power, show as showNumber } from "./numbers.js";
 import { busy, choice, download, drop, field, findings, sentences, table as tableOf, takeaway, text, working } from "./parts.js";
 import { address, change, ofFit, read, shared } from "./state.js";
 
@@ -101,9 +101,8 @@ export function show(root, { about, table }) {
     const answer = await working(comparedSaid, compared, "Back-testing: every law is fitted again at several cuts ...", () => ask("backtest", body));
     if (!answer) return;
     last.backtest = answer;
-    const percent = (value) => (value === null || value === undefined ? "–" : `${(100 * value).toPrecision(2)} %`);
     fill(compared, sentences(answer.sentences), tableOf("Laws by cut", ["Law", "Fitted up to", "Fitted", "Hidden", "Log-RMSE", "Bias", "Inside 95 %"], answer.result.folds.map((fold) =>
-      [fold.law, fold.along === "flops" ? power(fold.cut) : showNumber(fold.cut), fold.fit_runs, fold.test_runs, percent(fold.log_rmse), percent(fold.bias), percent(fold.coverage95)])),
+      [fold.law, fold.along === "flops" ? power(fold.cut) : showNumber(fold.cut), fold.fit_runs, fold.test_runs, percent(fold.log_rmse), percent(fold.bias), percent(fold.coverage95, 3)])),
     takeaway(() => last.backtest, { uploads: () => [table.id] }));
     await draw("heldout", hidden);
   }

@@ -28,6 +28,7 @@ export function power(value, digits = 3) {
   return `${Number(mantissa)}e${Number(exponent)}`;
 }
 
+export const percent = (value, digits = 2) => (value === null || value === undefined ? "–" : `${plain(100 * value, digits)} %`);
 export const fixed = (value, digits = 4) => (Number.isFinite(value) ? value.toFixed(digits) : "–");
 export const plain = (value, digits = 4) =>
   value === null || value === undefined || !Number.isFinite(value) ? "–"

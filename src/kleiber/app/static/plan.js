@@ -193,7 +193,8 @@ function numbersOf(result) {
   const ends = near && (near.params || near);
   return [
     tableOf("The plan", ["", "Value", "95 % interval"], rows.filter(([, each]) => each).map(([name, each]) => [name, showNumber(each.value, 4), interval(each)])),
-    Array.isArray(ends) ? h("p", { class: "key" }, `Anything from ${showNumber(ends[0])} to ${showNumber(ends[1])} params is nearly as good.`) : null,
+    Array.isArray(ends) && showNumber(ends[0]) !== showNumber(ends[1])
+      ? h("p", { class: "key" }, `Anything from ${showNumber(ends[0])} to ${showNumber(ends[1])} params is nearly as good.`) : null,
     costs.length ? h("details", {}, h("summary", {}, "What it costs"), tableOf("Costs", ["", "Value"], costs)) : null,
   ];
 }

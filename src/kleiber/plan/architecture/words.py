@@ -86,10 +86,10 @@ def _doubt(plan: LifePlan) -> list[str]:
         alone = len(plan.brief.families) == 1
         odds = "" if alone else f"the best family in {_percent(best.probability_best)} of the draws; "
         lines.append(f"{odds}deciding now costs {spent(plan, best.expected_regret)} on average over the draws")
-    low, high = plan.near_optimal
+    low, high = map(short, plan.near_optimal)
+    near = f"shapes of {low} to {high} params come" if low != high else "no other size comes"
     lines.append(
-        f"shapes of {short(low)} to {short(high)} params come within {100 * plan.near:g} % of it; {plan.considered:,} that no "
-        "other beats in everything were compared"
+        f"{near} within {100 * plan.near:g} % of it; {plan.considered:,} that no other beats in everything were compared"
         + (
             f", and a size between them would gain {spent(plan, max(plan.snapping, 0.0))}"
             if plan.snapping is not None
