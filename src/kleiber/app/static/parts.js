@@ -84,7 +84,7 @@ export function findings(found) {
     h("p", {}, each.evidence),
     each.value !== null && each.value !== undefined && each.interval
       ? h("p", { class: "key" }, `${show(each.value)} (${show(each.interval[0])} to ${show(each.interval[1])})`) : null,
-    each.rows && each.rows.length ? h("p", { class: "key" }, `${each.rows.length === 1 ? "Row" : "Rows"} ${spans(each.rows)}`) : null,
+    each.rows && each.rows.length && !/\brows? \d/.test(each.evidence) ? h("p", { class: "key" }, `${each.rows.length === 1 ? "Row" : "Rows"} ${spans(each.rows)}`) : null,
     each.remedy ? h("p", {}, `What to do: ${each.remedy}`) : null,
     (each.caveats || []).map((caveat) => h("p", { class: "key" }, caveat)),
     each.reference ? h("p", { class: "key" }, `Source: ${each.reference}`) : null);

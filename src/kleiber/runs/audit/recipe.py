@@ -33,12 +33,13 @@ def long_warmup(table: RunTable) -> Finding | None:
     long = share > LONG_WARMUP
     rows, worst = row_numbers(table, long), float(np.nanmax(share))
     if not rows:
-        evidence = f"Warm-up takes at most {worst:.1%} of a run."
+        evidence = f"Warm-up takes at most {100 * worst:.1f} % of a run."
         return Finding(name="long warm-up", verdict="ok", evidence=evidence, value=worst, reference=PORIAN)
     return Finding(
         name="long warm-up",
         verdict="problem" if worst > VERY_LONG_WARMUP else "warning",
-        evidence=f"Warm-up takes more than {LONG_WARMUP:.0%} of {len(rows)} runs, up to {worst:.0%} ({in_words(rows)}).",
+        evidence=f"Warm-up takes more than {100 * LONG_WARMUP:.0f} % of the tokens of {len(rows)} runs, up to {100 * worst:.3g} % "
+        f"({in_words(rows)}).",
         remedy="scale warm-up with the run (Porian et al. warm up over as many tokens as there are params), or drop them",
         rows=rows,
         value=worst,
