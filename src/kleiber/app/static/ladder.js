@@ -45,7 +45,7 @@ export function show(root, { about }) {
     said.textContent = `${answer.runs.length} runs: ${counts || "none begun"}`;
     fill(detail, answer.law ? h("p", {}, h("strong", {}, "Law so far: "), answer.law) : null,
       tableOf("Runs", ["Run", "State", "Tokens", "Loss", "Expected (95 %)", "Note"], [...answer.runs].sort((one, other) => ORDER.indexOf(one.state) - ORDER.indexOf(other.state)).map((run) => [
-        run.label || run.run, h("span", { class: `state-${run.state}` }, state(run)), showNumber(run.tokens), run.loss === null || run.loss === undefined ? "" : fixed(run.loss),
+        h("span", { class: "whole" }, run.label || run.run), h("span", { class: `state-${run.state}` }, state(run)), showNumber(run.tokens), run.loss === null || run.loss === undefined ? "" : fixed(run.loss),
         run.expected === null || run.expected === undefined ? "" : `${fixed(run.expected, 3)} (${fixed(run.low, 3)} to ${fixed(run.high, 3)})`, run.reason || ""])));
     const spec = JSON.stringify(answer.spec);
     if (answer.spec && spec !== drawn) { drawn = spec; await figure.draw(answer.spec); }
