@@ -54,7 +54,13 @@ def _backtest(fit: Fit) -> Any:
 
     assert fit.table is not None, "a fit made here has its runs"
     return backtest(
-        fit.table, [fit.law], objective=fit.objective, seed=fit.seed, fixed=fit.fixed, bootstrap=_draws(fit, 200)
+        fit.table,
+        [fit.law],
+        objective=fit.objective,
+        seed=fit.seed,
+        fixed=fit.fixed,
+        bootstrap=_draws(fit, 200),
+        cluster=fit.cluster,
     )
 
 

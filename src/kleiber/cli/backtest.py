@@ -8,7 +8,7 @@ import typer
 
 from kleiber.cli import screen
 from kleiber.cli.command import Command
-from kleiber.cli.options import Output, Reading, Runs, Searching, amount
+from kleiber.cli.options import Output, Reading, Runs, Searching, Together, amount
 from kleiber.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def backtest(
     law: LawsAsked = None,
     folds: Folds = 4,
     cut: Cuts = None,
+    cluster: Together = None,
 ) -> None:
     """Back-test laws: hide the largest runs, fit the rest, predict the hidden ones, at several cuts.
 
@@ -44,7 +45,7 @@ def backtest(
     asked = laws_for(table, law or ["chinchilla"])
     cuts = [amount(text, "--cut") for text in cut] if cut else folds
     with screen.working(f"back-testing {len(asked)} laws on {len(table)} runs"):
-        result = judge(table, asked, folds=cuts, **searching.settings())
+        result = judge(table, asked, folds=cuts, cluster=cluster, **searching.settings())
     if output.as_json:
         from kleiber.cli.provenance import of_runs, stamped
 

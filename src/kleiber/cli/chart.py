@@ -159,7 +159,9 @@ def _table(fit: Fit) -> Any:
 def _backtest(fit: Fit) -> Any:
     from kleiber.fit import backtest
 
-    return backtest(_table(fit), [fit.law], objective=fit.objective, seed=fit.seed, fixed=fit.fixed)
+    return backtest(
+        _table(fit), [fit.law], objective=fit.objective, seed=fit.seed, fixed=fit.fixed, cluster=fit.cluster
+    )
 
 
 COMMAND = Command(name="chart", title="One chart, as a picture or a specification.", run=chart, schema=SCHEMA)

@@ -116,6 +116,11 @@ class Searching:
         }
 
 
+Together = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Resample whole groups of runs that share a value here.")
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fitting(Searching):
     """How one law is fitted."""
@@ -123,9 +128,7 @@ class Fitting(Searching):
     law: Annotated[
         str | None, typer.Option(metavar="NAME|FORMULA", help="A law's name, or a formula. [default: chinchilla]")
     ] = None
-    cluster: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Resample whole groups of runs that share a value here.")
-    ] = None
+    cluster: Together = None
 
     @property
     def given(self) -> tuple[str, ...]:

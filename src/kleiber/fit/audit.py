@@ -135,7 +135,7 @@ def digits_needed(fit: Fit) -> Finding | None:
 
 def dependent_runs(fit: Fit) -> Finding | None:
     """Whether resampling whole runs (or sizes) instead of rows widens the intervals."""
-    if fit.table is None or fit.resampling.startswith("cluster"):
+    if fit.table is None or fit.cluster is not None:
         return None
     column, codes = _clusters(fit)
     if codes is None:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from kleiber.errors import InputError
 from kleiber.fit import folds as cutting
 from kleiber.fit.estimate import Estimate, estimate, share
-from kleiber.fit.fitting import fit
+from kleiber.fit.fitting import FEWEST_CLUSTERS, cluster_codes, fit
 from kleiber.fit.frontier import cloud, frontier, other_inputs, splits
 from kleiber.fit.objective import Objective
 from kleiber.fit.result import Fit
@@ -64,12 +64,15 @@ def backtest(
     bootstrap: int = 200,
     starts: int = STARTS,
     fixed: Mapping[str, float] | None = None,
+    cluster: str | None = None,
 ) -> Backtest:
     """Hide the top of the ladder, fit the rest, predict; at several cuts and for every law.
 
     `folds` is how many cuts to make (each in a gap of the ladder that leaves free parameters + 3 runs), or the cuts
     themselves in the unit of the axis (FLOP; `examples`, `tokens`, ... where all laws have that one input).
     `bootstrap` draws per fit give the intervals; 0 leaves coverage out. `fixed` holds parameters of every law that has them.
+    `cluster` names a column of runs that are resampled together, as in `fit`; a fold with fewer than three clusters below its
+    cut has no draws, so that it says nothing of intervals.
 
     Raises `InputError` for laws of different targets or an impossible cut, `Refusal` for too short a ladder.
     """
@@ -81,7 +84,16 @@ def backtest(
         Contestant(name=name, law=law, fixed={key: value for key, value in pins.items() if key in law.names})
         for name, law in zip(_names(chosen), chosen, strict=True)
     ]
-    return contest(table, contestants, folds=folds, objective=objective, seed=seed, bootstrap=bootstrap, starts=starts)
+    return contest(
+        table,
+        contestants,
+        folds=folds,
+        objective=objective,
+        seed=seed,
+        bootstrap=bootstrap,
+        starts=starts,
+        cluster=cluster,
+    )
 
 
 def contest(
@@ -93,10 +105,12 @@ def contest(
     seed: int = 0,
     bootstrap: int = 200,
     starts: int = STARTS,
+    cluster: str | None = None,
 ) -> Backtest:
     """The back-test of several laws, or of one law with different parameters held fixed, on the same folds."""
     settings = objective or Objective()
     _check(contestants)
+    codes_R = cluster_codes(table, cluster) if cluster else np.arange(len(table))
     along, values_R = cutting.axis(table, [each.law for each in contestants])
     fewest = max(each.free for each in contestants) + cutting.SPARE
     cuts = (
@@ -110,14 +124,16 @@ def contest(
         exponents[each.name] = []
         for number, cut in enumerate(cuts):
             below = values_R <= cut
+            enough = len(np.unique(codes_R[below])) >= FEWEST_CLUSTERS
             fitted = fit(
                 table.take(below),
                 each.law,
                 objective=settings,
-                bootstrap=bootstrap,
+                bootstrap=bootstrap if enough else 0,
                 seed=seed,
                 starts=starts,
                 fixed=each.fixed,
+                cluster=cluster if enough else None,
             )
             inside, error_T = _judge(fitted, table.take(~below), seed)
             errors[each.name][number, ~below] = error_T
@@ -135,6 +151,7 @@ def contest(
         cuts=cuts,
         objective=settings,
         bootstrap=bootstrap,
+        cluster=cluster,
         seed=seed,
         source=table.source,
         hash=table.hash,
@@ -167,7 +184,7 @@ def _judge(fitted: Fit, hidden: RunTable, seed: int) -> tuple[NDArray[np.bool_] 
         draws_BT = np.tile(
             np.broadcast_to(fitted.predict_draws(inputs), (len(fitted.draws_BP), len(hidden))), (SCATTERS, 1)
         )
-        scatter_BT = np.random.default_rng([seed, 2]).choice(fitted.residuals_R, size=draws_BT.shape)
+        scatter_BT = np.random.default_rng([seed, 2]).choice(fitted.scatter_R, size=draws_BT.shape)
         new_BT = draws_BT * np.exp(-scatter_BT) if fitted.objective.on_log else draws_BT - scatter_BT
         low_T, high_T = np.nanquantile(new_BT, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return (low_T <= measured_T) & (measured_T <= high_T), error_T
@@ -242,7 +259,8 @@ def _pooled(error_FR: Array, weights_BR: Array) -> Array:
 
 def _drift(exponents: Sequence[Array], seed: int) -> Estimate | None:
     """Last exponent minus first. Draws of the two fits are paired at random, as if the nested tables were independent."""
-    kept = [each_K for each_K in exponents if np.isfinite(each_K[0])]
+    most = max((each_K.size for each_K in exponents), default=0)  # a fold without draws has the point alone
+    kept = [each_K for each_K in exponents if np.isfinite(each_K[0]) and each_K.size == most]
     if len(kept) < 2:
         return None
     first_K, last_K = kept[0], kept[-1]

@@ -23,7 +23,7 @@ from kleiber.fit.objective import Objective
 from kleiber.fit.outcome import Outcome
 from kleiber.fit.problem import build
 from kleiber.fit.resample import Resamples, bootstrap
-from kleiber.fit.result import Fit, RunFacts
+from kleiber.fit.result import CLUSTER, Fit, RunFacts
 from kleiber.fit.search import STARTS, Found, search
 from kleiber.laws import Law, find
 from kleiber.laws.evaluate import to_natural
@@ -31,6 +31,7 @@ from kleiber.runs import RunTable, read
 
 DEFAULT_LAW = "chinchilla"
 DEFAULT_BOOTSTRAP = 1000
+FEWEST_CLUSTERS = 3
 
 
 def fit(
@@ -82,7 +83,7 @@ def fit(
         findings=_findings(found, draws),
         residuals_R=settings.residual(predictions(problem, found.u_P[None])[0], problem.y_R),
         seed=seed,
-        resampling=("cluster:" + cluster if cluster else "pairs") if bootstrap else "none",
+        resampling=(CLUSTER + cluster if cluster else "pairs") if bootstrap else "none",
         fixed=pinned,
         table=table,
     )
@@ -143,8 +144,9 @@ def _tokenizer(table: RunTable) -> dict[str, str]:
 def cluster_codes(table: RunTable, column: str) -> np.ndarray:
     """Integer codes 0..G-1 of the clusters, one per run. Raises `InputError` for fewer than three clusters."""
     _, codes = np.unique([str(value) for value in table.labels(column)], return_inverse=True)
-    if codes.max() < 2:
-        raise InputError(f"too few clusters in column {column!r}", found=int(codes.max()) + 1, expected="3 or more")
+    count = int(codes.max()) + 1
+    if count < FEWEST_CLUSTERS:
+        raise InputError(f"too few clusters in column {column!r}", found=count, expected=f"{FEWEST_CLUSTERS} or more")
     return codes.astype(np.int64)
 
 

@@ -106,6 +106,7 @@ class Backtest:
     cuts: tuple[float, ...]
     objective: Objective
     bootstrap: int
+    cluster: str | None
     seed: int
     source: str
     hash: str
@@ -122,10 +123,8 @@ class Backtest:
 
     @property
     def coverage(self) -> Estimate:
-        """The best law's coverage over all folds, with Wilson's interval (hidden runs taken as independent)."""
-        shares = [(fold.coverage.value, fold.test_runs) for fold in self.of(self.best)]
-        trials = sum(count for _, count in shares)
-        return share(round(sum(part * count for part, count in shares if np.isfinite(part))), trials, LEVEL)
+        """The best law's coverage over all folds that have draws, with Wilson's interval (hidden runs taken as independent)."""
+        return _coverage(self.of(self.best))
 
     def to_json(self) -> dict[str, Any]:
         """The back-test as `kleiber/backtest/1`."""
@@ -138,6 +137,7 @@ class Backtest:
             "along": self.along,
             "objective": {"name": self.objective.name, "delta": self.objective.delta},
             "bootstrap": self.bootstrap,
+            "cluster": self.cluster,
             "seed": self.seed,
             "runs": {"source": self.source, "hash": self.hash},
             "sentences": list(self.sentences()),
@@ -152,8 +152,10 @@ class Backtest:
         lines += [_behind_words(self.best, other) for other in self.ranking[1:]]
         refused = [fold for fold in self.of(self.best) if fold.outcome != "solved"]
         if refused:
+            others = _coverage([fold for fold in self.of(self.best) if fold.outcome == "solved"])
+            held = "" if others.interval is None else f"; the intervals of the others hold {_of_hundred(others)}"
             lines.append(
-                f"{len(refused)} of {len(self.cuts)} folds rest on a fit that would be refused ({refused[0].outcome})."
+                f"{len(refused)} of {len(self.cuts)} folds rest on a fit that would be refused ({refused[0].outcome}){held}."
             )
         return tuple(lines)
 
@@ -169,12 +171,24 @@ def _headline(result: Backtest, score: Score) -> str:
     )
     within = f"Hidden top rungs are predicted within {100 * score.log_rmse.value:.2g} %{spread}"
     text = f"{within} by {score.law} (log-RMSE, {len(result.cuts)} cuts)"
-    if result.bootstrap == 0:
-        return f"{text}."
     held = result.coverage
+    if held.interval is None:
+        return f"{text}."
+    return f"{text}; 95 % intervals hold {_of_hundred(held)}."
+
+
+def _coverage(folds: Sequence[Fold]) -> Estimate:
+    """The share of hidden runs inside their intervals, over the folds that have draws; NaN where none has."""
+    told = [(fold.coverage.value, fold.test_runs) for fold in folds if np.isfinite(fold.coverage.value)]
+    if not told:
+        return Estimate(value=float("nan"))
+    return share(round(sum(part * count for part, count in told)), sum(count for _, count in told), LEVEL)
+
+
+def _of_hundred(held: Estimate) -> str:
     assert held.interval is not None
     low, high = (round(100 * end) for end in held.interval)
-    return f"{text}; 95 % intervals hold {100 * held.value:.0f} of 100 ({low} - {high})."
+    return f"{100 * held.value:.0f} of 100 ({low} - {high})"
 
 
 def _drift_words(folds: Sequence[Fold], drift: Estimate) -> str:

@@ -41,7 +41,7 @@ def _objective(fit: Fit) -> list[str]:
 
 def _draws(fit: Fit) -> list[str]:
     words = [] if len(fit.draws_BP) == DEFAULT_BOOTSTRAP else ["--bootstrap", str(len(fit.draws_BP))]
-    if fit.resampling.startswith("cluster:"):
-        words += ["--cluster", fit.resampling.removeprefix("cluster:")]
+    if fit.cluster is not None:
+        words += ["--cluster", fit.cluster]
     words += ["--starts", str(fit.starts)] if fit.starts not in (0, STARTS) else []
     return [*words, "--seed", str(fit.seed)] if fit.seed else words

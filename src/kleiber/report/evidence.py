@@ -162,7 +162,15 @@ def _table(table: RunTable | None) -> RunTable:
 
 def _backtest(fit: Fit, table: RunTable | None) -> Backtest:
     draws = min(len(fit.draws_BP), 200)
-    return backtest(_table(table), fit.law, objective=fit.objective, seed=fit.seed, bootstrap=draws, fixed=fit.fixed)
+    return backtest(
+        _table(table),
+        fit.law,
+        objective=fit.objective,
+        seed=fit.seed,
+        bootstrap=draws,
+        fixed=fit.fixed,
+        cluster=fit.cluster,
+    )
 
 
 def _ceiling(fit: Fit, table: RunTable | None) -> Ceiling:

@@ -35,9 +35,9 @@ def backtest(asked: dict[str, Any]) -> dict[str, Any]:
     table = table_of(asked)
     fitting = options(asked["fitting"])
     laws = laws_for(table, asked["laws"])
-    result = judge(table, laws, folds=asked["folds"], **fitting.settings())
+    result = judge(table, laws, folds=asked["folds"], cluster=fitting.cluster, **fitting.settings())
     payload = stamped({**result.to_json(), "runs": of_runs(table)["runs"]}, of_runs(table))
-    repeat = Repeat(asked | {"fitting": asked["fitting"] | {"law": None, "cluster": None}}, "backtest")
+    repeat = Repeat(asked | {"fitting": asked["fitting"] | {"law": None}}, "backtest")
     for law in asked["laws"]:
         repeat.option("--law", law)
     repeat.option("--folds", asked["folds"], 4)
@@ -51,6 +51,7 @@ def _settings(fitting: dict[str, Any]) -> dict[str, Any]:
         "bootstrap": fitting["bootstrap"],
         "seed": fitting["seed"] or None,
         "fixed": fitting["fix"],
+        "cluster": fitting["cluster"],
     }
 
 

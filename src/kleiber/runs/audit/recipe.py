@@ -38,8 +38,8 @@ def long_warmup(table: RunTable) -> Finding | None:
     return Finding(
         name="long warm-up",
         verdict="problem" if worst > VERY_LONG_WARMUP else "warning",
-        evidence=f"Warm-up takes more than {100 * LONG_WARMUP:.0f} % of the tokens of {len(rows)} runs, up to {100 * worst:.3g} % "
-        f"({in_words(rows)}).",
+        evidence=f"Warm-up takes more than {100 * LONG_WARMUP:.0f} % of the tokens of {len(rows)} runs, "
+        f"up to {100 * worst:.3g} % ({in_words(rows)}).",
         remedy="scale warm-up with the run (Porian et al. warm up over as many tokens as there are params), or drop them",
         rows=rows,
         value=worst,
