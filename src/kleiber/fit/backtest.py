@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -116,47 +117,34 @@ def contest(
     cuts = (
         cutting.automatic(values_R, fewest, folds) if isinstance(folds, int) else cutting.given(values_R, folds, fewest)
     )
+
+    def fitted(each: Contestant, below_R: NDArray[np.bool_]) -> Fit:
+        enough = len(np.unique(codes_R[below_R])) >= FEWEST_CLUSTERS
+        draws, together = (bootstrap, cluster) if enough else (0, None)
+        return fit(
+            table.take(below_R), each.law, objective=settings, bootstrap=draws, seed=seed, starts=starts, fixed=each.fixed,
+            cluster=together,
+        )  # fmt: skip
+
     judged: list[Fold] = []
-    errors: dict[str, Array] = {}
-    exponents: dict[str, list[Array]] = {}
-    for each in contestants:
-        errors[each.name] = np.full((len(cuts), len(table)), np.nan)
-        exponents[each.name] = []
-        for number, cut in enumerate(cuts):
-            below = values_R <= cut
-            enough = len(np.unique(codes_R[below])) >= FEWEST_CLUSTERS
-            fitted = fit(
-                table.take(below),
-                each.law,
-                objective=settings,
-                bootstrap=bootstrap if enough else 0,
-                seed=seed,
-                starts=starts,
-                fixed=each.fixed,
-                cluster=cluster if enough else None,
-            )
-            inside, error_T = _judge(fitted, table.take(~below), seed)
-            errors[each.name][number, ~below] = error_T
-            exponent_K = _exponents(fitted, float(values_R[below].max()), along)
-            if exponent_K is not None:
-                exponents[each.name].append(exponent_K)
-            reach = float(np.log10(values_R.max() / values_R[below].max()))
-            judged.append(_fold(each.name, along, cut, fitted, error_T, inside, exponent_K, reach, seed))
+    errors: dict[str, Array] = {each.name: np.full((len(cuts), len(table)), np.nan) for each in contestants}
+    exponents: dict[str, list[Array]] = {each.name: [] for each in contestants}
+    for each, (number, cut) in product(contestants, enumerate(cuts)):
+        below_R = values_R <= cut
+        found = fitted(each, below_R)
+        inside, error_T = _judge(found, table.take(~below_R), seed)
+        errors[each.name][number, ~below_R] = error_T
+        exponent_K = _exponents(found, float(values_R[below_R].max()), along)
+        if exponent_K is not None:
+            exponents[each.name].append(exponent_K)
+        reach = float(np.log10(values_R.max() / values_R[below_R].max()))
+        judged.append(_fold(each.name, along, cut, found, error_T, inside, exponent_K, reach, seed))
     ranking = _rank(errors, seed)
     return Backtest(
-        folds=tuple(judged),
-        ranking=ranking,
-        drift=_drift(exponents[ranking[0].law], seed),
-        along=along,
-        cuts=cuts,
-        objective=settings,
-        bootstrap=bootstrap,
-        cluster=cluster,
-        seed=seed,
-        source=table.source,
-        hash=table.hash,
+        folds=tuple(judged), ranking=ranking, drift=_drift(exponents[ranking[0].law], seed), along=along, cuts=cuts,
+        objective=settings, bootstrap=bootstrap, cluster=cluster, seed=seed, source=table.source, hash=table.hash,
         errors=errors,
-    )
+    )  # fmt: skip
 
 
 def _check(contestants: Sequence[Contestant]) -> None:
