@@ -251,6 +251,14 @@ def derivatives(problem: Problem, u_BP: Array, weights_BR: Array | None) -> tupl
     return value_B, gradient_BP, hessian_BPP
 
 
+def slopes(problem: Problem, u_P: Array) -> Array:
+    """How the residual of every run moves with every search coordinate: (R, P)."""
+    with np.errstate(all="ignore"):
+        value, *first = problem.form.all_derivatives(*_arguments(problem, u_P[None]))[: 1 + u_P.size]
+        scale = np.broadcast_to(value, (1, problem.y_R.size))[0] if problem.objective.on_log else 1.0
+        return np.stack([np.broadcast_to(each, (1, problem.y_R.size))[0] / scale for each in first], axis=1)
+
+
 def _arguments(problem: Problem, u_BP: Array) -> list[Array]:
     unknowns = [u_BP[:, i, None] for i in range(u_BP.shape[1])]
     return [*unknowns, *(time[None, :] for time in problem.times_IR)]

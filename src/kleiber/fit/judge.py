@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kleiber.fit.engine import Problem
+from kleiber.fit.indistinct import indistinct
 from kleiber.fit.outcome import Outcome
 from kleiber.laws.evaluate import to_natural
 from kleiber.laws.law import Law
@@ -87,7 +88,9 @@ def verdict(
 ) -> tuple[Outcome, str]:
     """The outcome and the sentence that explains it."""
     bound = at_bound(law, problem, u_P)
-    spans = unidentified(law, problem, draws_BP) if len(draws_BP) >= 40 else None
+    spans = (unidentified(law, problem, draws_BP) if len(draws_BP) >= 40 else None) or indistinct(
+        law, problem, u_P, WIDEST_SHARE
+    )
     tests = (
         (Outcome.TOO_FEW_RUNS, too_few(law, problem)),
         (Outcome.TRANSIENT, transient(law, problem)),
