@@ -123,7 +123,7 @@ def test_a_tuned_placement() -> None:
 
     def verdict(**values: float) -> str:
         change = Tweak(values={name.replace("_", "-"): value for name, value in values.items()})
-        found = transfer(OLMOE, change, load_LE=loads, placement=placed, tokens=1e11)
+        found = transfer(OLMOE, change, loads=loads, placement=placed, tokens=1e11)
         return next(holding.verdict for holding in found.holds if holding.name == "placement")
 
     assert verdict(experts=128) == "redo"

@@ -30,7 +30,8 @@ Floats = NDArray[np.float64]
 class Stages:
     """Seconds of a micro-batch in each stage, (S,): compute of the slowest device, of the mean one, and messages.
 
-    `weight`: the part of the slowest device's backward pass for the weights, `even_weight` of the mean one's.
+    `weight`: the part of the slowest device's backward pass for the weights, `even_weight` of the mean one's. The mean device
+    works as under even loads, less what is dropped.
     `dispatch` and `combine`: seconds of the mean layer's all-to-alls of one pass.
     """
 
@@ -78,7 +79,9 @@ def stages(
     routed = routed_seconds(shape, layout, practice, context, speeds)
     tokens = layout.micro_batch * context / layout.context
     dispatched, combined = (
-        all_to_all(routing.reached, tokens, size * shape.width, wires(device, practice)).seconds_L
+        all_to_all(routing.reached, tokens, size * shape.width, wires(device, practice))
+        .seconds_L.reshape(-1, len(routing.slowest_L))
+        .mean(axis=0)
         for size in (min(bytes_of(practice.precision), MESSAGE_BYTES), MESSAGE_BYTES)
     )
     stage_of = np.repeat(np.arange(cuts), [sum(counts) for counts in stage_counts(shape, cuts)])
@@ -86,20 +89,17 @@ def stages(
     layer = 0
     for kind, stage in zip(order, stage_of, strict=True):
         work = works[kind]
-        found["even_forward"][stage] += work.forward.compute
-        found["even_backward"][stage] += work.backward.compute
-        found["weight"][stage] += work.weight
-        found["even_weight"][stage] += work.weight
-        late = 0.0
+        late = less = 0.0
         if isinstance(blocks[kind].feed_forward, Experts):
-            late = float(routing.slowest_L[layer] - 1) * sum(routed)
-            found["weight"][stage] += float(routing.slowest_L[layer] - 1) * routed[0]
+            late, less = float(routing.slowest_L[layer] - 1), float(routing.dropped_L[layer])
             messages = float(dispatched[layer] + combined[layer])
             found["forward_messages"][stage] += messages
             found["backward_messages"][stage] += (1 + again) * messages
             layer += 1
-        found["forward"][stage] += work.forward.compute + late
-        found["backward"][stage] += work.backward.compute + (2 + again) * late
+        for name, more in (("", late), ("even_", -less)):
+            found[f"{name}forward"][stage] += work.forward.compute + more * sum(routed)
+            found[f"{name}backward"][stage] += work.backward.compute + (2 + again) * more * sum(routed)
+            found[f"{name}weight"][stage] += work.weight + more * routed[0]
     head = 2 * shape.vocabulary * shape.width * tokens / speeds.head
     for name, times in {
         "forward": 1,
