@@ -255,6 +255,7 @@ def durations(took: Stages, hop: float, *, pairs: bool, hidden: bool) -> Duratio
         forward_messages_SM=forward[:, None],
         backward_messages_SM=backward[:, None],
         hop_seconds=hop,
+        pieces=took.pieces if pairs else None,
     )
 
 
