@@ -149,6 +149,18 @@ def test_long_traces_are_read_in_stretches() -> None:
     assert routing.reached.device_LG.shape == (64 * 16, 16)
 
 
+@pytest.mark.parametrize("recompute", ["none", "full"])
+def test_measured_rows_say_what_more_of_them_take(recompute: str) -> None:
+    """By hand: the slowest device's assignments beyond the mean, forward and backward; what is even stays as reckoned."""
+    trace = zipf(16, 64, 1.0)
+    plain = replace(OLMOE, pipeline=1, recompute=recompute)
+    told = replace(plain, row_seconds=(1e-8, 3e-8))
+    found, routing = simulate(told, trace), measured(trace, 8, 2, 16, layers=16)
+    beyond = (routing.slowest_L - 1).sum() * 4096 * 8 * found.micro_batches
+    assert found.imbalance == pytest.approx(beyond * (4e-8 + (1e-8 if recompute == "full" else 0)))
+    assert found.compute == pytest.approx(simulate(plain, trace).compute)
+
+
 def test_a_node_limit_means_the_same_for_even_loads_and_for_none() -> None:
     job = replace(OLMOE, nodes=4, devices_per_node=4, practice=Practice(node_limit=2))
     plain, traced = simulate(job), simulate(job, np.ones((16, 64)))

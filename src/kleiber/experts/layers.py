@@ -118,13 +118,24 @@ def wires(device: Hardware, practice: Practice) -> Wires:
 
 
 def stages(
-    shape: Shape, device: Hardware, layout: Layout, practice: Practice, context: int, routing: Routing, cuts: int
+    shape: Shape,
+    device: Hardware,
+    layout: Layout,
+    practice: Practice,
+    context: int,
+    routing: Routing,
+    cuts: int,
+    row_seconds: tuple[float, float] | None = None,
 ) -> Stages:
-    """The seconds of each of `cuts` stages; `layout.pipeline` devices hold them."""
+    """The seconds of each of `cuts` stages; `layout.pipeline` devices hold them.
+
+    `row_seconds`: measured seconds of one assignment through its expert, forward and backward, in place of reckoned ones. They
+    say what more or fewer assignments take, not what the block takes under even loads.
+    """
     blocks, order = kinds(shape)
     speeds = bench(device, layout, practice)
     plain = [_pieces(shape, block, device, layout, practice, context) for block in blocks]
-    routed = routed_seconds(shape, layout, practice, context, speeds)
+    routed = routed_seconds(shape, layout, practice, context, speeds, row_seconds)
     tokens = layout.micro_batch * context / layout.context
     sent = [
         all_to_all(routing.reached, tokens, size * shape.width, wires(device, practice))
@@ -163,17 +174,11 @@ def _pieces(shape: Shape, block: Block, device: Hardware, layout: Layout, practi
     return Pieces(mixer=parts[1], experts=rest, times_back=times)
 
 
-def _stretched(piece: Pieces, more: float, routed: tuple[float, float]) -> Pieces:
+def _stretched(piece: Pieces, more: float, routed: Passes) -> Pieces:
     """A layer whose routed experts have `more` to do (-0.1: a tenth less) than under even loads."""
-    product, through = more * routed[0], more * sum(routed)
-    experts = piece.experts
-    return piece._replace(
-        experts=Passes(
-            experts.forward + through,
-            experts.back + (1 + piece.times_back) * through - product,
-            experts.weight + product,
-        )
-    )
+    again = (piece.times_back - 1) * routed.forward
+    times = Passes(routed.forward, routed.back + again, routed.weight)
+    return piece._replace(experts=Passes(*(even + more * own for even, own in zip(piece.experts, times, strict=True))))
 
 
 def _cut(layers: list[Pieces], shape: Shape, cuts: int) -> Layers:
@@ -183,12 +188,21 @@ def _cut(layers: list[Pieces], shape: Shape, cuts: int) -> Layers:
 
 
 def routed_seconds(
-    shape: Shape, layout: Layout, practice: Practice, context: int, speeds: Bench
-) -> tuple[float, float]:
-    """Seconds of a layer's forward pass that go with the tokens its experts get: products, and what goes through memory."""
+    shape: Shape,
+    layout: Layout,
+    practice: Practice,
+    context: int,
+    speeds: Bench,
+    row_seconds: tuple[float, float] | None = None,
+) -> Passes:
+    """Seconds of a layer's passes that go with the assignments its experts get: as measured, or products and memory."""
     experts = sparse_layer(shape)
     tokens = layout.micro_batch * context / layout.context
     inner = experts.chosen * experts.hidden
     product = 2 * tokens * experts.maps * shape.width * inner / speeds.product
     passed = tokens * (2 * experts.maps * inner + 4 * experts.chosen * shape.width)
-    return product, practice.efficiency.traffic * passed / speeds.bandwidth
+    forward = product + practice.efficiency.traffic * passed / speeds.bandwidth
+    backward = 2 * forward
+    if row_seconds is not None:
+        forward, backward = (tokens * experts.chosen * seconds for seconds in row_seconds)
+    return Passes(forward, backward - min(product, backward), min(product, backward))

@@ -37,7 +37,8 @@ class Job:
     """What is trained, on what and how: everything of a step but the trace.
 
     `nodes` of `devices_per_node` share one copy of each layer's experts; `groups` such groups split the data; `pipeline`
-    devices one behind another; `sequences` of `context` tokens to a step.
+    devices one behind another; `sequences` of `context` tokens to a step. `row_seconds`: what one assignment takes through its
+    expert, forward and backward, where that was measured.
     """
 
     shape: Shape
@@ -56,6 +57,7 @@ class Job:
     gradient_bytes: float = 4.0
     capacity_factor: float | None = None
     practice: Practice = field(default_factory=Practice)
+    row_seconds: tuple[float, float] | None = None
 
     @property
     def width(self) -> int:
@@ -185,7 +187,9 @@ def simulate(job: Job, loads: Floats | None = None, placement: Placement | None 
     orders = schedule.orders(job.pipeline, plain.micro_batches, job.virtual)
     routing = routing_of(job, loads, placement)
     cuts = schedule.stages(job.pipeline, job.virtual)
-    took = stages(job.shape, job.hardware, job.layout, job.practice, job.context, routing, cuts)
+    took = stages(
+        job.shape, job.hardware, job.layout, job.practice, job.context, routing, cuts, row_seconds=job.row_seconds
+    )
     hop = plain.pipeline / (2 * plain.micro_batches * job.virtual)
     run = timeline(orders, durations(took, hop, pairs=schedule.pairs, hidden="expert" in job.practice.overlap))
     even = np.array([_even_seconds(slots, took) for slots in orders])
