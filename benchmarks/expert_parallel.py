@@ -1,21 +1,25 @@
 """A model of experts over two processes, by each placement: its step and its waiting, measured and by `experts simulate`.
 
-The way the data takes: a matrix product of the model's shape, and a step of the whole model in one process -> the two speeds of
-this processor (of products, of what goes through memory) -> the simulator, which is told nothing more -> the same model with its
-experts spread by each placement, the same tokens -> seconds of the slowest rank, and the part that the mean rank waits.
+The way the data takes: a matrix product of the model's shape, a step of the whole model in one process, and a line through what
+1,024 and 3,072 rows take through experts in one process -> the speeds of this processor (of products, of what goes through
+memory, of a row) -> the simulator, which is told nothing of any placement -> the same model with its experts spread by each
+placement, the same tokens -> seconds of the slowest rank, and the part that the mean rank waits.
 
-Work is counted as processor time, the least of several steps, stretch by stretch between exchanges, so that other programs do
-not enter; moving rows is left out on both sides.
+Work is counted as processor time, stretch by stretch between exchanges, so that other programs do not enter as waiting; they
+do slow the processor down. So everything is measured in rounds, each of everything once, and the median over rounds is taken;
+moving rows is left out on both sides.
 
-Run: python benchmarks/expert_parallel.py
+Run: python benchmarks/expert_parallel.py [rounds]
 """
 
 from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,11 +39,13 @@ from kleiber.lab.expert_parallel.clock import Clock
 from kleiber.lab.expert_parallel.layer import spread
 from kleiber.lab.expert_parallel.seats import seats
 from kleiber.lab.models import build
-from kleiber.lab.models.experts import Experts
+from kleiber.lab.models.experts import Experts, grouped
+from kleiber.lab.models.feed_forward import bend
 from kleiber.lab.parallel.ranks import together
 from kleiber.lab.ranks import Ranks
 
-RANKS, EXPERTS, WINDOWS, CONTEXT, STEPS = 2, 16, 8, 128, 10
+RANKS, EXPERTS, WINDOWS, CONTEXT, ROUNDS = 2, 16, 8, 128, 12
+FEW, MANY = 1024, 3072  # rows
 SETTING = ExpertSetting(count=EXPERTS, chosen=2, granularity=2)
 SHAPE = DecoderShape(width=128, depth=2, hidden=512, context=CONTEXT, experts=SETTING)
 CLUSTER = Cluster(nodes=1, devices_per_node=RANKS, slots=(EXPERTS // RANKS + 1,) * RANKS)
@@ -68,14 +74,26 @@ def step(found: nn.Module, text_BT: Tensor) -> None:
     functional.cross_entropy(logits_BTV.flatten(0, 1), text_BT[:, 1:].reshape(-1)).backward()
 
 
-def alone(shape: DecoderShape) -> float:
+def alone(found: nn.Module) -> float:
     """Processor seconds of a step of the whole model in one process."""
-    found, spent = model(shape), []
-    for _ in range(STEPS):
-        began = time.thread_time()
-        step(found, text(0))
-        spent.append(time.thread_time() - began)
-    return min(spent)
+    began = time.thread_time()
+    step(found, text(0))
+    return time.thread_time() - began
+
+
+def rows_through(layer: Experts, rows: int) -> tuple[float, float]:
+    """Processor seconds of so many rows through the experts of one rank, as many to each: forward and backward."""
+    held = EXPERTS // RANKS
+    up, down = (stack[:held].detach().requires_grad_() for stack in (layer.up_EWU, layer.down_EHW))
+    came_TW = torch.randn(rows, SHAPE.width, requires_grad=True)
+    end_L = torch.arange(1, held + 1, dtype=torch.int32) * (rows // held)
+    order_T = torch.randperm(rows)
+    began = time.thread_time()
+    inner_TH = bend(grouped(came_TW[order_T], up, end_L), gated=layer.gated)
+    out_TW = grouped(inner_TH, down, end_L)[order_T.argsort()]
+    between = time.thread_time()
+    out_TW.backward(torch.ones_like(out_TW))
+    return between - began, time.thread_time() - between
 
 
 def product_flops(rows: int, inner: int, columns: int) -> float:
@@ -99,11 +117,13 @@ def copied_bytes() -> float:
     return best
 
 
-def job(shape: DecoderShape, core: Hardware, devices: int, *, matmul: float, traffic: float) -> Job:
+def job(
+    core: Hardware, devices: int, *, matmul: float, traffic: float, row_seconds: tuple[float, float] | None = None
+) -> Job:
     """A step of `WINDOWS` windows on each of `devices` processes."""
     reached = replace(CALIBRATED, matmul=matmul, attention=matmul, traffic=traffic)
     return Job(
-        shape=shape.cost,
+        shape=SHAPE.cost,
         device=core,
         nodes=1,
         devices_per_node=devices,
@@ -112,6 +132,7 @@ def job(shape: DecoderShape, core: Hardware, devices: int, *, matmul: float, tra
         micro_batch=WINDOWS,
         zero=0,
         practice=Practice(overlap=(), efficiency=reached),
+        row_seconds=row_seconds,
     )
 
 
@@ -134,74 +155,89 @@ def calibrated(seen: dict[str, float]) -> tuple[Hardware, float, float]:
         node=RANKS,
     )
     matmul = min(1.0, seen["own_flops"] / flops)
-    at = {t: simulate(job(SHAPE, core, 1, matmul=matmul, traffic=t)).compute for t in (1.0, 2.0)}
+    at = {t: simulate(job(core, 1, matmul=matmul, traffic=t)).compute for t in (1.0, 2.0)}
     traffic = 1.0 + (seen["step"] - at[1.0]) / (at[2.0] - at[1.0])
     return core, matmul, traffic
 
 
-def measured(placement: Placement, clock: Clock, rank: int) -> NDArray[np.float64]:
-    """Seconds of work, (ranks, stretches): the least of several steps."""
+def spread_out(placement: Placement, clock: Clock) -> nn.Module:
+    """The model with its experts where the placement has them."""
     found = model(SHAPE)
     layers = placement.to_json()["layers"]
     keys = ("physical_to_logical", "device_of_slot", "share")
     spread(
         found, [seats(*(layer[key] for key in keys), experts=EXPERTS, devices=RANKS) for layer in layers], clock=clock
     )
-    least_RQ: NDArray[np.float64] | None = None
-    for _ in range(STEPS):
+    return found
+
+
+def one_round(whole: nn.Module, spreads: dict[str, nn.Module], clock: Clock, rank: int) -> dict[str, Any]:
+    """Everything once: seconds of work of each placement, (ranks, stretches), and what the simulator is told."""
+    layer = next(part for part in whole.modules() if isinstance(part, Experts))
+    few, many = (rows_through(layer, rows) for rows in (FEW, MANY))
+    seen: dict[str, Any] = {
+        "step": alone(whole),
+        "forward": (many[0] - few[0]) / (MANY - FEW),
+        "backward": (many[1] - few[1]) / (MANY - FEW),
+    }
+    for name, found in spreads.items():
         clock.begin()
         step(found, text(rank))
-        seen_RQ = clock.times().processor_seconds_RQ
-        least_RQ = seen_RQ if least_RQ is None else np.minimum(least_RQ, seen_RQ)
-    assert least_RQ is not None
-    return least_RQ
+        seen[name] = clock.times().processor_seconds_RQ
+    return seen
 
 
-def row(name: str, work_RQ: NDArray[np.float64], foreseen: Step) -> str:
-    """A line of the table: the step of the slowest rank, and what the mean rank waits."""
+def row(name: str, work_NRQ: NDArray[np.float64], foreseen: Step) -> str:
+    """A line of the table: the step of the slowest rank, the spread of its rounds, what the mean rank waits."""
+    work_RQ = np.median(work_NRQ, axis=0)
     seconds, mean = float(work_RQ.max(axis=0).sum()), float(work_RQ.mean(axis=0).sum())
+    low, middle, high = np.percentile(work_NRQ.max(axis=1).sum(axis=1), [25, 50, 75])
     wanted = foreseen.compute + foreseen.imbalance
     waits, told = 1 - mean / seconds, foreseen.imbalance / wanted
     return (
-        f"| {name} | {foreseen.slowest:.3f} | {1e3 * seconds:.1f} ms | {1e3 * wanted:.1f} ms | {wanted / seconds - 1:+.1%} "
-        f"| {waits:.1%} | {told:.1%} | {100 * (told - waits):+.1f} |"
+        f"| {name} | {foreseen.slowest:.3f} | {1e3 * seconds:.1f} ms | {(high - low) / middle:.0%} | {1e3 * wanted:.1f} ms "
+        f"| {wanted / seconds - 1:+.1%} | {waits:.1%} | {told:.1%} | {100 * (told - waits):+.1f} |"
     )
 
 
-def seen_by_all(ranks: Ranks) -> dict[str, float]:
-    """What the processor does while every rank does the same, the mean over ranks."""
+def seen_by_all(ranks: Ranks, rounds: list[dict[str, Any]]) -> dict[str, float]:
+    """What the processor does while every rank does the same: medians over rounds, the mean over ranks."""
     seen = {
         "flops": max(product_flops(size, size, size) for size in (256, 512, 1024)),
         "own_flops": product_flops(WINDOWS * CONTEXT, SHAPE.width, SHAPE.hidden),
         "bandwidth": copied_bytes(),
-        "step": alone(SHAPE),
+        **{name: float(np.median([each[name] for each in rounds])) for name in ("step", "forward", "backward")},
     }
     return {name: float(ranks.average(torch.tensor(value, dtype=torch.float64))) for name, value in seen.items()}
 
 
-def run(rank: int, port: int) -> None:
-    """One rank: calibrate, then measure every placement; the first rank prints."""
+def run(rank: int, port: int, count: int) -> None:
+    """One rank: measure everything in rounds, calibrate, foresee; the first rank prints."""
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(RANKS), "RANK": str(rank)}
     torch.set_num_threads(1)
     with together() as ranks:
-        core, matmul, traffic = calibrated(seen_by_all(ranks))
-        say = print if rank == 0 else (lambda *words, **how: None)
-        say(
-            f"{core.flops['bf16'] / 1e9:.0f} GFLOP/s in the best product, {core.bandwidth / 1e9:.1f} GB/s copied; the "
-            f"model's products reach {matmul:.0%} of the one, its tensors pass {traffic:.1f} times through the other\n\n"
-            "| placement | slowest / mean | step | simulated | off | waits | simulated | off, points |\n"
-            "|---|---|---|---|---|---|---|---|",
-            flush=True,
-        )
-        whole = model(SHAPE)
+        whole, clock = model(SHAPE), Clock()
         step(whole, text(rank))
         loads = [ranks.average(layer.load_E) * RANKS for layer in whole.modules() if isinstance(layer, Experts)]
-        load_LE, clock = torch.stack(loads).numpy().astype(float), Clock()
-        for policy in POLICIES:
-            placement = policy.place(load_LE, CLUSTER)
-            work_RQ = measured(placement, clock, rank)
-            foreseen = simulate(job(SHAPE, core, RANKS, matmul=matmul, traffic=traffic), load_LE, placement)
-            say(row(policy.name, work_RQ, foreseen), flush=True)
+        load_LE = torch.stack(loads).numpy().astype(float)
+        placed = {policy.name: policy.place(load_LE, CLUSTER) for policy in POLICIES}
+        spreads = {name: spread_out(placement, clock) for name, placement in placed.items()}
+        one_round(whole, spreads, clock, rank)
+        rounds = [one_round(whole, spreads, clock, rank) for _ in range(count)]
+        seen = seen_by_all(ranks, rounds)
+        core, matmul, traffic = calibrated(seen)
+        say = print if rank == 0 else (lambda *words, **how: None)
+        say(
+            f"{count} rounds; {core.flops['bf16'] / 1e9:.0f} GFLOP/s in the best product, {core.bandwidth / 1e9:.1f} GB/s "
+            f"copied; the model's products reach {matmul:.0%} of the one, its tensors pass {traffic:.1f} times through the "
+            f"other; a row takes {1e6 * seen['forward']:.2f} us forward, {1e6 * seen['backward']:.2f} us backward; a step of "
+            f"the whole model {1e3 * seen['step']:.1f} ms\n\n"
+            "| placement | slowest / mean | step | rounds apart | simulated | off | waits | simulated | off, points |\n"
+            "|---|---|---|---|---|---|---|---|---|",
+        )
+        told = job(core, RANKS, matmul=matmul, traffic=traffic, row_seconds=(seen["forward"], seen["backward"]))
+        for name, placement in placed.items():
+            say(row(name, np.stack([each[name] for each in rounds]), simulate(told, load_LE, placement)), flush=True)
 
 
 def main() -> None:
@@ -209,7 +245,7 @@ def main() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    mp.spawn(run, args=(port,), nprocs=RANKS)
+    mp.spawn(run, args=(port, int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS), nprocs=RANKS)
 
 
 if __name__ == "__main__":

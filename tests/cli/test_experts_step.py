@@ -121,12 +121,16 @@ def test_bad_options(shell, cluster: Path, extra: tuple[str, ...], says: list[st
         (lambda data: data["layers"][3].pop("share"), ["layer 3", "share must be a list"]),
         (lambda data: data["layers"][2]["share"].append(1.0), ["layer 2", "differ in length"]),
         (lambda data: data["layers"][1]["device_of_slot"].__setitem__(0, 99), ["layer 1", "no such device", "99"]),
-        (lambda data: data["layers"][1]["physical_to_logical"].__setitem__(0, -2), ["layer 1", "no such expert"]),
+        (
+            lambda data: data["layers"][1]["physical_to_logical"].__setitem__(0, -2),
+            ["layer 1", "no such expert (found -2;"],
+        ),
+        (lambda data: data["layers"][1]["device_of_slot"].__setitem__(0, -3), ["layer 1", "no such device (found -3;"]),
         (lambda data: data["layers"][0]["share"].__setitem__(0, 0.25), ["layer 0", "do not add up to 1"]),
         (lambda data: data["layers"][0]["share"].__setitem__(0, "x"), ["layer 0", "share must be a list of numbers"]),
         (lambda data: data["layers"].pop(), ["other layers than the trace"]),
     ],
-    ids=["schema", "empty", "field", "length", "device", "expert", "share", "text", "layers"],
+    ids=["schema", "empty", "field", "length", "device", "expert", "before", "share", "text", "layers"],
 )
 def test_bad_placements(shell, cluster: Path, loads: Path, placement: Path, change, says: list[str]) -> None:
     data = json.loads(placement.read_text())
@@ -136,6 +140,46 @@ def test_bad_placements(shell, cluster: Path, loads: Path, placement: Path, chan
     assert result.exit_code == 2, result.output
     assert "Traceback" not in result.stderr
     assert all(words in result.stderr for words in says), result.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("slots_per_device = 3", ["too few slots", "found 3 slots a device", "4 of 64 experts on each of 16"]),
+        ("slots_per_device = 9\nmemory_gb = 1.0\nexpert_gb = 0.3", ["too few slots", "found 3 slots a device"]),
+        ("slots_per_device = 9\nlost = [3]", ["equal devices", "lost: [3]"]),
+        (f"slots_per_device = {[9] * 15 + [0]}", ["equal devices", "without a slot: 1"]),
+        (f"slots_per_device = 9\nspeed = {[1.0] * 15 + [0.5]}", ["equal devices", "speeds: [0.5, 1.0]"]),
+    ],
+    ids=["slots", "memory", "lost", "empty", "speed"],
+)
+def test_clusters_that_a_step_cannot_run_on(shell, cluster: Path, line: str, says: list[str]) -> None:
+    """What the cluster file says counts without a placement too."""
+    cluster.write_text(f"nodes = 2\ndevices_per_node = 8\n{line}\n", encoding="utf-8")
+    result = shell("experts", "simulate", *SMALL, "--cluster", cluster)
+    assert result.exit_code == 2, result.output
+    assert all(words in result.stderr for words in (*says, "cluster.toml")), result.stderr
+
+
+def test_a_trace_counts_step_by_step(as_json, cluster: Path, tmp_path: Path) -> None:
+    busy = np.ones((4, 16, 64))
+    for step in range(4):
+        busy[step, :, 16 * step : 16 * (step + 1)] = 9.0
+    moving, whole = tmp_path / "moving.npy", tmp_path / "whole.npy"
+    np.save(moving, busy)
+    np.save(whole, busy.sum(axis=0))
+    found = [as_json("experts", "simulate", *SMALL, "--cluster", cluster, "--trace", each) for each in (moving, whole)]
+    assert found[0]["imbalance_seconds"] > 0.1 * found[0]["step_seconds"]
+    assert found[1]["imbalance_seconds"] == pytest.approx(0, abs=1e-9)
+
+
+def test_a_layer_without_load_is_named(shell, cluster: Path, tmp_path: Path) -> None:
+    dead = tmp_path / "dead.csv"
+    rows = [f"0,{layer},{expert},{int(layer != 9)}" for layer in (7, 8, 9) for expert in range(64)]
+    dead.write_text("\n".join(["step,layer,expert,count", *rows, ""]), encoding="utf-8")
+    result = shell("experts", "simulate", *SMALL, "--cluster", cluster, "--trace", dead)
+    assert result.exit_code == 2
+    assert "dead.csv, layer 9: a layer has no load" in result.stderr
 
 
 def test_bad_tweaks(shell, cluster: Path) -> None:

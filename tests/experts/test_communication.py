@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kleiber.cost.collective import nodes_reached
 from kleiber.errors import InputError
 from kleiber.experts.communication import Wires, all_to_all, even_routing, token_bytes
-from kleiber.experts.reach import counted_reach, even_reach, inclusion, reach
+from kleiber.experts.reach import counted_reach, even_reach, inclusion, needed, reach
 
 
 def test_the_published_reach() -> None:
@@ -46,6 +46,24 @@ def test_uneven_loads_against_every_choice() -> None:
         sum(w for w, chosen in zip(weight, sets, strict=True) if set(chosen) & {2 * g, 2 * g + 1}) for g in range(3)
     ]
     assert reach(share[None], 3, group, 3)[0] == pytest.approx(needed, abs=1e-4)
+
+
+def test_dropped_choices_against_every_choice() -> None:
+    """A token does without a group where all its choices there are dropped: summed over all sets and all ways of dropping."""
+    rng = np.random.default_rng(2)
+    odds, kept, group = rng.uniform(0.2, 3, 6), rng.uniform(0, 1, 6), np.array([0, 0, 1, 1, 2, 2])
+    sets = list(combinations(range(6), 3))
+    weight = np.array([odds[list(chosen)].prod() for chosen in sets])
+    weight /= weight.sum()
+    wanted = [
+        sum(
+            w * (1 - np.prod([1 - kept[e] for e in chosen if group[e] == g]))
+            for w, chosen in zip(weight, sets, strict=True)
+        )
+        for g in range(3)
+    ]
+    assert needed(odds[None], 3, group, 3, kept[None])[0] == pytest.approx(wanted)
+    assert needed(odds[None], 3, group, 3, np.zeros((1, 6)))[0] == pytest.approx([0, 0, 0])
 
 
 def test_counted_choices() -> None:

@@ -11,6 +11,7 @@ from kleiber.experts.drift import random_walk, rotating_zipf
 from kleiber.experts.placement import find
 from kleiber.experts.placement.migrate import migrate
 from kleiber.experts.replay import replay
+from kleiber.experts.trace import RoutingTrace
 from tests.experts.test_placement import check
 
 WINDOW_FILL = find("window-fill")
@@ -101,3 +102,14 @@ def test_windows_are_needed() -> None:
     for windows in (1, 4):
         with pytest.raises(InputError):
             replay(trace, CLUSTER, WINDOW_FILL, windows=windows)
+
+
+def test_devices_wait_in_every_step_of_a_window() -> None:
+    """Two steps a window, even together and uneven each: by hand, 6 of 8 assignments on one of two devices."""
+    step = np.array([[[3.0, 3, 1, 1]], [[1.0, 1, 3, 3]]])
+    found = replay(
+        RoutingTrace.from_counts(np.concatenate([step, step, step])), Cluster.of(1, 2, 2), find("static"), windows=3
+    )
+    never = found.rules[0]
+    assert never.balancedness == pytest.approx(4 / 6)
+    assert never.cost / found.ideal == pytest.approx(6 / 4)

@@ -109,6 +109,29 @@ def test_laws_abstain_outside_their_range() -> None:
     assert verdicts(V3, experts=512)["law"] == "redo"
 
 
+def test_leverage_is_joined_with_the_compute_it_multiplies() -> None:
+    """By hand: half the experts chosen have more leverage, 3.7 for 2.8, but the equally good dense model is smaller."""
+    found = transfer(OLMOE, Tweak(values={"top-k": 4}), tokens=1e11)
+    assert found.speed is not None
+    worth = []
+    for chosen, tokens in ((8, 1e11), (4, 1e11), (4, 1e11 * found.speed)):
+        # 16 layers: attention 4 x 2048^2 and its scores, 3 maps of each chosen expert, the router; thrice forward.
+        weights = 4 * 2048**2 + chosen * 3 * 2048 * 1024 + 64 * 2048
+        scores = 2 * 2 * 2048 * (4096 + 1) / 2
+        compute = tokens * 3 * 16 * (2 * weights + scores)
+        finer = np.log2(2 * 2048 / 1024)
+        power = 1.23 - 7.61e-2 * np.log10(compute) + 1.67e-2 * finer**2 - 1.17e-1 * finer
+        worth.append(compute * (chosen / 64 + 1.63e-2) ** power)
+    apart, joined = (
+        next(effect for effect in effects if effect.law == "efficiency-leverage")
+        for effects in (found.loss, found.joined)
+    )
+    assert (apart.before, apart.after) == pytest.approx(worth[:2], rel=2e-3)
+    assert joined.after == pytest.approx(worth[2], rel=2e-3)
+    assert worth[1] < worth[0] < worth[2]
+    assert apart.quantity == "FLOPs of an equally good dense model"
+
+
 def test_laws_are_silent_on_what_they_do_not_know() -> None:
     """Abnar's law has no granularity and no context; saying that nothing changes would be wrong."""
     for name, value in (("granularity", 2), ("context", 8192), ("shared", 1)):
@@ -123,7 +146,7 @@ def test_a_tuned_placement() -> None:
 
     def verdict(**values: float) -> str:
         change = Tweak(values={name.replace("_", "-"): value for name, value in values.items()})
-        found = transfer(OLMOE, change, load_LE=loads, placement=placed, tokens=1e11)
+        found = transfer(OLMOE, change, loads=loads, placement=placed, tokens=1e11)
         return next(holding.verdict for holding in found.holds if holding.name == "placement")
 
     assert verdict(experts=128) == "redo"

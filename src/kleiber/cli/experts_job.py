@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kleiber.experts.cluster import Cluster
     from kleiber.experts.placement import Placement
     from kleiber.experts.simulate import Job
+    from kleiber.experts.trace import RoutingTrace
 
 Text = str | None
 DEGREES = ("pipeline", "groups", "virtual", "micro_batch", "zero")
@@ -74,19 +75,37 @@ class JobOptions:
         shape, found = shape_of(self.model), read_cluster(self.cluster)
         experts = sparse_layer(shape)
         job = self._job(shape, found, find_hardware(self.hardware))
-        loads = None if self.trace is None else read_trace(self.trace).load_LE
-        placed = None if self.placement is None else read_placement(self.placement, found, experts.count)
-        return job, loads, placed
+        loads = None if self.trace is None else living(read_trace(self.trace))
+        if self.placement is None:
+            self._check_slots(found, experts.count)
+            return job, loads, None
+        return job, loads, read_placement(self.placement, found, experts.count)
+
+    def _check_slots(self, cluster: Cluster, experts: int) -> None:
+        """Raise `InputError` where experts side by side are more than the devices have slots or memory for."""
+        most = -(-experts // cluster.devices)
+        if most > cluster.slots_G.min():
+            raise InputError(
+                "the devices have too few slots for the model's experts",
+                found=f"{int(cluster.slots_G.min())} slots a device",
+                expected=f"{most} of {experts} experts on each of {cluster.devices}",
+                where=self.cluster,
+            )
 
     def _job(self, shape: Any, cluster: Cluster, device: Hardware) -> Job:
         from kleiber.cost import Practice
         from kleiber.cost.step import sequences_in
         from kleiber.experts.simulate import Job
 
-        if cluster.lost or len(set(cluster.speed_G)) > 1:
+        unlike = {
+            "lost": list(cluster.lost),
+            "speeds": sorted({float(speed) for speed in cluster.speed_G if speed > 0}),
+            "without a slot": int(((cluster.slots_G == 0) & cluster.alive_G).sum()),
+        }
+        if cluster.lost or len(unlike["speeds"]) > 1 or unlike["without a slot"]:
             raise InputError(
                 "a step is reckoned for equal devices, none of them lost",
-                found=f"lost = {list(cluster.lost)}",
+                found=", ".join(f"{name}: {value}" for name, value in unlike.items()),
                 where=self.cluster,
             )
         degrees = self._degrees()
@@ -122,6 +141,17 @@ class JobOptions:
             if name not in DEGREES:
                 raise InputError(f"no such degree {name!r}", remedy=did_you_mean(name, DEGREES), where="--layout")
         return {name: 0 if (name, text) == ("zero", "0") else whole(text, "--layout") for name, text in given.items()}
+
+
+def living(trace: RoutingTrace) -> NDArray[Any]:
+    """The counts of a trace, (S, L, E); raises `InputError` where a layer has no load in any step."""
+    for place, total in enumerate(trace.load_LE.sum(axis=1)):
+        if total <= 0:
+            raise InputError(
+                "a layer has no load", where=f"{trace.source}, layer {trace.layer_L[place]}",
+                remedy="leave the layer out, or record the trace anew",
+            )  # fmt: skip
+    return trace.count_SLE
 
 
 def _wired(device: Hardware, cluster: Cluster) -> Hardware:

@@ -40,7 +40,7 @@ def transfer(job: JobOptions, output: Output, tweak: Changes, tokens: Tokens = N
     seen = None if tokens is None else amount(tokens, "--tokens")
     described, loads, placement = job.read()
     with screen.working("simulating before and after"):
-        found = decide(described, change, load_LE=loads, placement=placement, tokens=seen)
+        found = decide(described, change, loads=loads, placement=placement, tokens=seen)
     if output.as_json:
         from kleiber.cli.provenance import versions
 

@@ -56,10 +56,10 @@ def read_placement(path: str | Path, cluster: Cluster, experts: int) -> Placemen
 def _row(layer: Any, cluster: Cluster, experts: int, where: str) -> tuple[NDArray[np.int64], Floats]:
     """The experts and shares of the slots of one layer."""
     expert, device, share = _columns(layer, where)
-    if len(expert) and (expert.min() < 0 or expert.max() >= experts):
-        raise InputError("no such expert", found=int(expert.max()), expected=f"0 to {experts - 1}", where=where)
-    if len(device) and (device.min() < 0 or device.max() >= cluster.devices):
-        raise InputError("no such device", found=int(device.max()), expected=f"0 to {cluster.devices - 1}", where=where)
+    for name, number, end in (("expert", expert, experts), ("device", device, cluster.devices)):
+        wrong = number[(number < 0) | (number >= end)]
+        if len(wrong):
+            raise InputError(f"no such {name}", found=int(wrong[0]), expected=f"0 to {end - 1}", where=where)
     total_E = np.bincount(expert, share, minlength=experts)
     wrong = np.flatnonzero(np.abs(total_E - 1) > EXACT)
     if len(wrong):

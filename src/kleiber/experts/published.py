@@ -12,12 +12,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
-from math import log
+from math import inf, log
 from typing import Any
 
 from kleiber.cost import Block, Practice, Shape, find_hardware, model
+from kleiber.cost.stage import bench, block_work
 from kleiber.experts.communication import all_to_all, even_routing
 from kleiber.experts.layers import stages, wires
+from kleiber.experts.pipeline.pair import Pieces, exposed
 from kleiber.experts.simulate import Job, Step, routing_of, simulate
 
 SECONDS_PER_HOUR = 3600.0
@@ -110,29 +112,62 @@ def with_prediction(shape: Shape, blocks: int) -> Shape:
 def profile_rows() -> list[Against]:
     """A forward and a backward chunk of four layers of DeepSeek-V3, overlapped (milliseconds)."""
     target = targets()["profile"]
-    job = replace(deepseek_job(), shape=model("deepseek-v3"), pipeline=1, groups=1, schedule="1f1b")
-    took = stages(
-        job.shape, job.hardware, job.layout, job.practice, job.context, routing_of(job, None, None), job.shape.depth
+    job, layer = _profiled()
+    chunk = [layer] * target["layers"]
+    speeds = bench(job.hardware, job.layout, job.practice)
+    block = job.shape.blocks[-1]
+    scores = block_work(
+        job.shape, block, job.context, job.layout, job.device, job.practice, replace(speeds, attention=inf)
     )
-    layer = job.shape.depth // 2
-    count = target["layers"]
-    compute = 1e3 * count * float(took.even_forward[layer] + took.even_backward[layer])
-    dispatch, combine = 2e3 * count * took.dispatch, 2e3 * count * took.combine
-    comm = dispatch + combine
-    exposed = max(0.0, comm - compute)
+    whole = block_work(job.shape, block, job.context, job.layout, job.device, job.practice, speeds)
+    both = 1e3 * target["layers"]
+    compute = both * (whole.forward.compute + whole.backward.compute)
+    products = both * 3 * whole.weight
+    attention = compute - both * (scores.forward.compute + scores.backward.compute)
+    dispatch, combine = 2 * both * layer.dispatch, 2 * both * layer.combine
+    left = 1e3 * exposed(chunk, chunk)
     modelled = {
-        "span": compute + exposed,
+        "span": compute + left,
         "compute": compute,
+        "products": products,
+        "attention": attention,
+        "rest": compute - products - attention,
         "dispatch": dispatch,
         "combine": combine,
-        "comm": comm,
-        "overlapped": comm - exposed,
-        "exposed": exposed,
+        "comm": dispatch + combine,
+        "overlapped": dispatch + combine - left,
+        "exposed": left,
     }
     return [
         Against(name=name, published=target[f"{name}_ms"], modelled=value, unit="ms")
         for name, value in modelled.items()
     ]
+
+
+def _profiled() -> tuple[Job, Pieces]:
+    """The job of the profile, and one of its layers of experts."""
+    job = replace(deepseek_job(), shape=model("deepseek-v3"), pipeline=1, groups=1, schedule="1f1b")
+    took = stages(
+        job.shape, job.hardware, job.layout, job.practice, job.context, routing_of(job, None, None), job.shape.depth
+    )
+    return job, took.pieces[job.shape.depth // 2][0]
+
+
+def profile_exposed() -> tuple[float, float]:
+    """What the order of the pieces leaves of messages as long as their kernels in the profile, in milliseconds.
+
+    The waits (`notify`) come before every all-to-all, or all of them before dispatches: their split is not published.
+    """
+    target = targets()["profile"]
+    _, layer = _profiled()
+    count = 2 * target["layers"]
+    found = []
+    for before_dispatch in (0.5, 1.0):
+        dispatch = (target["dispatch_ms"] + before_dispatch * target["notify_ms"]) / count
+        combine = (target["combine_ms"] + (1 - before_dispatch) * target["notify_ms"]) / count
+        chunk = [layer._replace(dispatch=dispatch / 1e3, combine=combine / 1e3)] * target["layers"]
+        found.append(1e3 * exposed(chunk, chunk))
+    return found[0], found[1]
 
 
 def training_hours() -> Against:

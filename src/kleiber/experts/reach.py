@@ -132,11 +132,25 @@ def reach(load_LE: Floats, chosen: int, group_E: Ints, groups: int) -> Floats:
     return needed(odds(inclusion(load_LE, chosen), chosen), chosen, group_E, groups)
 
 
-def needed(weight_LE: Floats, chosen: int, group_E: Ints, groups: int) -> Floats:
-    """The same from the odds of the experts, which serve any grouping."""
+def needed(weight_LE: Floats, chosen: int, group_E: Ints, groups: int, kept_LE: Floats | None = None) -> Floats:
+    """The same from the odds of the experts, which serve any grouping.
+
+    `kept_LE`: the part of an expert's tokens that is not dropped. A token does without a group where all its choices there
+    are dropped, so the odds inside it become w (1 - kept) instead of 0.
+
+    >>> even = np.ones((1, 4))
+    >>> needed(even, 1, np.array([0, 0, 1, 1]), 2), needed(even, 1, np.array([0, 0, 1, 1]), 2, 0.5 * even)
+    (array([[0.5, 0.5]]), array([[0.25, 0.25]]))
+    """
     own = [_prefixes(weight_LE[:, group_E == group], chosen)[-1] for group in range(groups)]
     before, after = _products(own), _products(own[::-1])[::-1]
-    left_LG = np.stack([_times(before[group], after[group + 1])[:, chosen] for group in range(groups)], axis=1)
+    left = [_times(before[group], after[group + 1]) for group in range(groups)]
+    if kept_LE is not None:
+        lost_LE = weight_LE * (1 - kept_LE)
+        left = [
+            _times(others, _prefixes(lost_LE[:, group_E == group], chosen)[-1]) for group, others in enumerate(left)
+        ]
+    left_LG = np.stack([others[:, chosen] for others in left], axis=1)
     return np.clip(1 - left_LG / before[-1][:, chosen, None], 0.0, 1.0)
 
 

@@ -2,16 +2,18 @@
 
 One idea: a plan is made on one window and judged on the next, never on its own. Every rule starts from the same plan of the
 first window; before each later window it sees the window just served and either leaves the replicas where they are (splitting
-their shares anew, which moves nothing) or moves to a fresh plan. A rule's cost is the time of the busiest devices plus the
-time spent moving, both in assignments of a device, so rules can be compared by one number.
+their shares anew, which moves nothing) or moves to a fresh plan. A rule's cost is the time of the busiest devices, step by step
+since they wait for each other in every one, plus the time spent moving, both in assignments of a device, so rules can be
+compared by one number.
 
 Shapes: L layers, G devices, W windows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -142,28 +144,31 @@ def replay(
     """Every rule on the trace. Raises `InputError` for fewer than two windows, or more of them than steps."""
     if windows < 2:
         raise InputError("a plan is judged on the window after it", found=windows, expected="at least 2 windows")
-    load_WLE = np.stack([window.load_LE for window in trace.windows(windows)])
-    first = policy.place(load_WLE[0], cluster, groups=groups, source=trace.source)
-    rules = tuple(_replayed(rule, first, load_WLE, policy, groups, move_tokens) for rule in RULES)
-    ideal = float(load_WLE[1:].sum() / cluster.speed_G.sum())
+    counts = [window.count_SLE for window in trace.windows(windows)]
+    first = policy.place(counts[0].sum(axis=0), cluster, groups=groups, source=trace.source)
+    rules = tuple(_replayed(rule, first, counts, policy, groups, move_tokens) for rule in RULES)
+    ideal = float(sum(count_SLE.sum() for count_SLE in counts[1:]) / cluster.speed_G.sum())
     return Replay(
         rules=rules, windows=windows, ideal=ideal, cluster=cluster, policy=policy.name, move_tokens=move_tokens
     )
 
 
 def _replayed(
-    rule: Rule, placed: Placement, load_WLE: Floats, policy: Policy, groups: int | None, move_tokens: float
+    rule: Rule, placed: Placement, counts: Sequence[Floats], policy: Policy, groups: int | None, move_tokens: float
 ) -> Replayed:
     balancedness, moved, serving, moving, paid = [], [], 0.0, 0.0, False
-    for window, load_LE in enumerate(load_WLE[1:]):
+    for before_SLE, count_SLE in pairwise(counts):
         received = 0
         if rule.splits:
-            placed, step, paid = _next(rule, placed, load_WLE[window], policy, groups, move_tokens, paid)
+            placed, step, paid = _next(rule, placed, before_SLE.sum(axis=0), policy, groups, move_tokens, paid)
             received = step.moved if step else 0
             moving += step.cost(move_tokens) if step else 0.0
-        balancedness.append(float(placed.balancedness_L(load_LE).mean()))
+        longest_L = np.sum([placed.longest_L(step_LE) for step_LE in count_SLE], axis=0)
+        even_L = count_SLE.sum(axis=(0, 2)) / placed.cluster.speed_G.sum()
+        balanced_L = np.divide(even_L, longest_L, out=np.ones_like(even_L), where=longest_L > 0)
+        balancedness.append(float(balanced_L.mean()))
         moved.append(received)
-        serving += float(placed.longest_L(load_LE).sum())
+        serving += float(longest_L.sum())
     return Replayed(rule=rule, balancedness_W=tuple(balancedness), moved_W=tuple(moved), serving=serving, moving=moving)
 
 

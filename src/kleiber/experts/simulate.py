@@ -8,6 +8,7 @@ The one idea: the step's seconds are split without a rest. On the mean device
     step = compute under even loads + imbalance + exposed all-to-all + bubble + data + optimiser,
 
 imbalance being what the slowest device's experts take longer, and idle_fraction all but the first and the last over the whole.
+Where a capacity drops assignments, compute is less by them.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class Job:
     """What is trained, on what and how: everything of a step but the trace.
 
     `nodes` of `devices_per_node` share one copy of each layer's experts; `groups` such groups split the data; `pipeline`
-    devices one behind another; `sequences` of `context` tokens to a step.
+    devices one behind another; `sequences` of `context` tokens to a step. `row_seconds`: what one assignment takes through its
+    expert, forward and backward, where that was measured.
     """
 
     shape: Shape
@@ -55,6 +57,7 @@ class Job:
     gradient_bytes: float = 4.0
     capacity_factor: float | None = None
     practice: Practice = field(default_factory=Practice)
+    row_seconds: tuple[float, float] | None = None
 
     @property
     def width(self) -> int:
@@ -164,8 +167,10 @@ class Step:
         }
 
 
-def simulate(job: Job, load_LE: Floats | None = None, placement: Placement | None = None) -> Step:
+def simulate(job: Job, loads: Floats | None = None, placement: Placement | None = None) -> Step:
     """The step of `job` under the loads of a trace (None: every expert liked as well) and a placement of its experts.
+
+    `loads`: steps x layers x experts, the slowest device being looked for step by step; or layers x experts, as one step.
 
     Raises `InputError` where the pieces do not belong together.
 
@@ -180,9 +185,11 @@ def simulate(job: Job, load_LE: Floats | None = None, placement: Placement | Non
         job.shape, job.hardware, job.layout, sequences=job.sequences, context=job.context, practice=job.practice
     )
     orders = schedule.orders(job.pipeline, plain.micro_batches, job.virtual)
-    routing = routing_of(job, load_LE, placement)
+    routing = routing_of(job, loads, placement)
     cuts = schedule.stages(job.pipeline, job.virtual)
-    took = stages(job.shape, job.hardware, job.layout, job.practice, job.context, routing, cuts)
+    took = stages(
+        job.shape, job.hardware, job.layout, job.practice, job.context, routing, cuts, row_seconds=job.row_seconds
+    )
     hop = plain.pipeline / (2 * plain.micro_batches * job.virtual)
     run = timeline(orders, durations(took, hop, pairs=schedule.pairs, hidden="expert" in job.practice.overlap))
     even = np.array([_even_seconds(slots, took) for slots in orders])
@@ -210,25 +217,25 @@ def simulate(job: Job, load_LE: Floats | None = None, placement: Placement | Non
     )
 
 
-def routing_of(job: Job, load_LE: Floats | None, placement: Placement | None) -> Routing:
+def routing_of(job: Job, loads: Floats | None, placement: Placement | None) -> Routing:
     """How uneven the layers are."""
     experts, layers, limit = sparse_layer(job.shape), sparse_depth(job.shape), job.practice.node_limit
-    if load_LE is None:
+    if loads is None:
         if placement is not None:
-            load_LE = placement.load_LE
+            loads = placement.load_LE
         elif job.capacity_factor is not None:
-            load_LE = np.ones((1, experts.count))
+            loads = np.ones((1, experts.count))
         else:
             return routes.even(experts.count, experts.chosen, job.nodes, job.width, layers, limit)
-    if load_LE.ndim != 2 or load_LE.shape[1] != experts.count:
+    if loads.ndim not in (2, 3) or loads.shape[-1] != experts.count:
         raise InputError(
             "the trace has other experts than the model",
-            found=f"{load_LE.shape[-1]} experts",
+            found=f"{loads.shape[-1]} experts",
             expected=f"{experts.count} in {job.shape.name}",
             remedy="name a model with as many experts, or leave the trace out: routing is even then",
         )
     return routes.measured(
-        load_LE,
+        loads,
         experts.chosen,
         job.nodes,
         job.width,
@@ -252,6 +259,7 @@ def durations(took: Stages, hop: float, *, pairs: bool, hidden: bool) -> Duratio
         forward_messages_SM=forward[:, None],
         backward_messages_SM=backward[:, None],
         hop_seconds=hop,
+        pieces=took.pieces if pairs else None,
     )
 
 

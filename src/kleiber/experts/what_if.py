@@ -51,7 +51,7 @@ class Answer:
 
 
 def what_if(
-    job: Job, load_LE: Floats | None, placement: Placement | None, name: str, values: Sequence[float]
+    job: Job, loads: Floats | None, placement: Placement | None, name: str, values: Sequence[float]
 ) -> list[Answer]:
     """The answers for `values` of `name`; a value that cannot be is answered with why.
 
@@ -62,7 +62,7 @@ def what_if(
     answers = []
     for value in values:
         try:
-            step = simulate(*changed(job, load_LE, placement, name, value))
+            step = simulate(*changed(job, loads, placement, name, value))
             answers.append(Answer(name=name, value=value, step=step))
         except InputError as error:
             answers.append(Answer(name=name, value=value, step=None, why=str(error)))
@@ -70,20 +70,21 @@ def what_if(
 
 
 def changed(
-    job: Job, load_LE: Floats | None, placement: Placement | None, name: str, value: float
+    job: Job, loads: Floats | None, placement: Placement | None, name: str, value: float
 ) -> tuple[Job, Floats | None, Placement | None]:
     """The job, loads and placement with one thing changed."""
     if name == "capacity":
-        return replace(job, capacity_factor=value), load_LE, placement
+        return replace(job, capacity_factor=value), loads, placement
     if value != int(value) or value < 0 or (value < 1 and name != "replicas"):
         raise InputError("must be a whole number", found=value, where=f"--what-if {name}")
     if name == "node-limit":
-        return replace(job, practice=replace(job.practice, node_limit=int(value))), load_LE, placement
+        return replace(job, practice=replace(job.practice, node_limit=int(value))), loads, placement
     if name == "width":
-        return _width(job, int(value)), load_LE, None
-    loads = load_LE if load_LE is not None else np.ones((1, sparse_layer(job.shape).count))
-    cluster = Cluster.of(job.nodes, job.devices_per_node, -(-loads.shape[1] // job.width) + int(value))
-    return job, load_LE, find("window-fill").place(loads, cluster)
+        return _width(job, int(value)), loads, None
+    seen = loads if loads is not None else np.ones((1, sparse_layer(job.shape).count))
+    seen_LE = seen.sum(axis=0) if seen.ndim == 3 else seen
+    cluster = Cluster.of(job.nodes, job.devices_per_node, -(-seen_LE.shape[1] // job.width) + int(value))
+    return job, loads, find("window-fill").place(seen_LE, cluster)
 
 
 def _width(job: Job, width: int) -> Job:

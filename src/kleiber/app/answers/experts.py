@@ -119,7 +119,7 @@ def _step_python(asked: dict[str, Any], job: Any, placed: bool) -> str:
             "",
             f"trace = read_trace({asked['sources'][0]['name']!r})",
         ]
-        loads = ", trace.load_LE"
+        loads = ", trace.count_SLE"
     if placed:
         cluster = {name: value for name, value in asked["cluster"].items() if value}
         lines += ["from kleiber.experts.cluster import cluster_of", "from kleiber.experts.placement import find", "",
@@ -142,7 +142,7 @@ def _unusual(value: Any) -> dict[str, Any]:
 
 def simulate(asked: dict[str, Any]) -> dict[str, Any]:
     """`kleiber experts simulate`, with the timeline of its pipeline."""
-    from kleiber.cli.experts_job import JobOptions
+    from kleiber.cli.experts_job import JobOptions, living
     from kleiber.cli.experts_simulate import WORDS
     from kleiber.cost import find_hardware
     from kleiber.cost.models import find_model
@@ -165,7 +165,7 @@ def simulate(asked: dict[str, Any]) -> dict[str, Any]:
     placed = None
     if trace is not None and asked["placed"]:
         placed = find(asked["policy"]).place(trace.load_LE, devices)
-    step = run(job, None if trace is None else trace.load_LE, placed)
+    step = run(job, None if trace is None else living(trace), placed)
     repeat = _repeat(asked, "simulate").option("--model", asked["model"])
     repeat.option("--trace", asked["sources"][0]["name"] if asked["sources"] else None)
     repeat.option("--placement", "placement.json" if placed is not None else None)

@@ -1,8 +1,10 @@
 """When every chunk runs: the longest path through what waits for what, in time linear in the chunks.
 
 start(slot) = max(end of the device's slot before, end of what each of its chunks waits for + the hop between stages).
-A slot of one chunk takes compute + messages, which nothing hides; a slot of two takes max(both computes, both messages), so
-that max(0, messages - compute) is exposed. Durations are per stage and micro-batch, so an uneven stage or a crowded expert in
+A slot of one chunk takes compute + messages, which nothing hides; a slot of two takes both computes and what `pair.py` says is
+left of their messages, or at least max(0, messages - compute) where the pieces of the layers are not known.
+
+Durations are per stage and micro-batch, so an uneven stage or a crowded expert in
 one micro-batch moves everything that waits for it; `slowness_D` is a device that is slow whatever it does.
 
 Legend: D devices, S stages along the model, M micro-batches.
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 
 from kleiber.errors import InputError
 from kleiber.experts.pipeline.chunk import Chunk, Orders, Slot
+from kleiber.experts.pipeline.pair import Pieces, exposed
 
 Array = NDArray[np.float64]
 
@@ -27,7 +30,7 @@ class Durations:
     """Seconds of a micro-batch in a stage, each (S, 1) or (S, M).
 
     `forward_SM` and `backward_SM` (whole) are compute, `weight_SM` the part of the latter for the weights; `..._messages_SM`
-    are the all-to-alls of a pass; `hop_seconds` from a device to the next stage's.
+    are the all-to-alls of a pass; `hop_seconds` from a device to the next stage's; `pieces`: the layers of each stage.
     """
 
     forward_SM: Array
@@ -37,6 +40,7 @@ class Durations:
     backward_messages_SM: Array
     hop_seconds: float = 0.0
     slowness_D: Array = field(default_factory=lambda: np.ones(1))
+    pieces: tuple[tuple[Pieces, ...], ...] | None = None
 
     def __post_init__(self) -> None:
         for name in ("forward_SM", "backward_SM", "weight_SM", "forward_messages_SM", "backward_messages_SM"):
@@ -151,6 +155,8 @@ class _Clock:
         self.compute = {"F": f, "B": b, "W": w}
         self.messages = {"F": mf, "B": mb, "I": mb}
         self.slow = np.broadcast_to(durations.slowness_D, len(orders)).tolist()
+        self.pieces = durations.pieces
+        self.known: dict[tuple[int, int, float], float] = {}
 
     def spent(self, device: int, slot: Slot) -> tuple[float, float]:
         """Seconds of a slot, and those of them that are messages which nothing hides."""
@@ -163,8 +169,18 @@ class _Clock:
             if kind != "W":
                 messages += self.messages[kind][stage][batch]
         compute *= self.slow[device]
-        exposed = messages if len(slot) == 1 else max(0.0, messages - compute)
-        return compute + exposed, exposed
+        left = messages if len(slot) == 1 else max(0.0, messages - compute, self._beside(slot, self.slow[device]))
+        return compute + left, left
+
+    def _beside(self, slot: Slot, slowness: float) -> float:
+        """What the pieces of two chunks leave of their messages; 0 where these are not known."""
+        stage = {chunk.kind: chunk.stage for chunk in slot}
+        if self.pieces is None or stage.keys() != {"F", "B"}:
+            return 0.0
+        key = stage["F"], stage["B"], slowness
+        if key not in self.known:
+            self.known[key] = exposed(self.pieces[key[0]], self.pieces[key[1]], slowness)
+        return self.known[key]
 
     def run(self, seconds: list[Array]) -> list[Array]:
         """The starts of all slots."""

@@ -6,7 +6,8 @@ what the law is off by on runs (its printed residual, else its tolerance): as if
 
 What each law is asked: sparsity (Abnar 2025) total params, tokens and the share of experts used; granularity (Krajewski 2024)
 total non-embedding params, tokens and G; joint-experts (Ludziejewski 2025) active params, tokens and experts, one chosen;
-efficiency-leverage (Ling 2025) share used, G and compute, which gives not a loss but compute worth as much.
+efficiency-leverage (Ling 2025) share used, G and compute, which gives not a loss but the compute of an equally good dense model,
+leverage x own compute. Leverage alone would not do: of two shapes at equal tokens the one with more of it may have less compute.
 """
 
 from __future__ import annotations
@@ -36,12 +37,13 @@ KNOWS = {
     "efficiency-leverage": ("experts", "top-k", "granularity", "shared", "width"),
 }
 """The tweaks that move an input of a law; of any other it would wrongly say that nothing changes."""
+LEVERAGE = "efficiency-leverage"
 KRAJEWSKI_EXPANSION, ALIKE = 64, 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
 class LossEffect:
-    """What one law says: the loss (or leverage) before and after, or why it says nothing."""
+    """What one law says before and after, or why it says nothing: the loss, or FLOPs of a dense model that is as good."""
 
     law: str
     coefficients: str
@@ -53,7 +55,7 @@ class LossEffect:
 
     @property
     def change(self) -> float | None:
-        """after - before; below 0 is better."""
+        """after - before; a loss below 0 is better, of a dense model's FLOPs what is above."""
         return None if self.after is None or self.before is None else self.after - self.before
 
     def to_json(self) -> dict[str, Any]:
@@ -78,7 +80,7 @@ def loss_effects(
         blind = [what for what in changed if what not in KNOWS[law]]
         if blind:
             why = f"it does not know of {' and '.join(blind)}"
-            found.append(LossEffect(law=law, coefficients=name, quantity=find(law).target, abstains=why))
+            found.append(LossEffect(law=law, coefficients=name, quantity=_quantity(law), abstains=why))
         else:
             inputs = _inputs(law, before, tokens, context), _inputs(law, after, tokens_after, context)
             found.append(_effect(law, name, *inputs))
@@ -94,17 +96,24 @@ def _effect(name: str, coefficients: str, before: Mapping[str, float], after: Ma
         if factors and not reason:
             reason = f"{place} the tweak it would be {badge(factors)}"
     if reason:
-        return LossEffect(law=name, coefficients=coefficients, quantity=law.target, abstains=reason)
+        return LossEffect(law=name, coefficients=coefficients, quantity=_quantity(name), abstains=reason)
     values = [float(law.evaluate(found.values, {key: inputs[key] for key in law.inputs})) for inputs in (before, after)]
+    if name == LEVERAGE:
+        values = [value * inputs["flops"] for value, inputs in zip(values, (before, after), strict=True)]
     off = RESIDUAL.get(name, found.tolerance * values[0])
     return LossEffect(
         law=name,
         coefficients=coefficients,
-        quantity=law.target,
+        quantity=_quantity(name),
         before=values[0],
         after=values[1],
         doubt=sqrt(2) * off,
     )
+
+
+def _quantity(name: str) -> str:
+    """What a law's numbers are here."""
+    return "FLOPs of an equally good dense model" if name == LEVERAGE else find(name).target
 
 
 def _foreign(name: str, inputs: Mapping[str, float]) -> str:
@@ -135,5 +144,6 @@ def _inputs(law: str, shape: Shape, tokens: float, context: int) -> dict[str, fl
     return found | {
         "activation_ratio": (layer.chosen + shared) / (layer.count + shared),
         "granularity": 2 * shape.width / layer.hidden,
-        "flops": tokens * flops(shape, context).train_per_token,
+        # Its source leaves embedding and head out.
+        "flops": tokens * (flops(shape, context).train_per_token - 6 * shape.vocabulary * shape.width),
     }

@@ -96,7 +96,7 @@ def transfer(
     job: Job,
     tweak: Tweak,
     *,
-    load_LE: Floats | None = None,
+    loads: Floats | None = None,
     placement: Placement | None = None,
     tokens: float | None = None,
 ) -> Transfer:
@@ -104,13 +104,13 @@ def transfer(
 
     Raises `InputError` where the plan itself does not fit together, or the tweak cannot be made.
     """
-    before = simulate(job, load_LE, placement)
+    before = simulate(job, loads, placement)
     changed = tweaked(job, tweak)
     seen = TOKENS_PER_PARAM * params(job.shape).active if tokens is None else tokens
     assumptions = [] if tokens is not None else [f"{seen:.3g} tokens of training, 20 for each active param"]
-    loads, kept = carried(load_LE, placement, changed, before.job, assumptions)
-    after, broken = _try(changed, loads, kept)
-    holds = [placement_holds(job, changed, tweak, placement, load_LE is not None), capacity_holds(job, changed)]
+    carried_loads, kept = carried(loads, placement, changed, before.job, assumptions)
+    after, broken = _try(changed, carried_loads, kept)
+    holds = [placement_holds(job, changed, tweak, placement, loads is not None), capacity_holds(job, changed)]
     if after is None:
         remedy = "another layout, width or batch for the new shape"
         holds.append(Holding(name="layout", verdict="redo", why=broken, remedy=remedy))
@@ -139,14 +139,14 @@ def transfer(
 
 
 def carried(
-    load_LE: Floats | None, placement: Placement | None, after: Job, before: Job, assumptions: list[str]
+    loads: Floats | None, placement: Placement | None, after: Job, before: Job, assumptions: list[str]
 ) -> tuple[Floats | None, Placement | None]:
     """The loads and the placement that the tweaked job is reckoned with; what is assumed for it is added to `assumptions`."""
     experts = sparse_layer(after.shape).count
-    if load_LE is not None:
-        if load_LE.shape[1] != experts:
+    if loads is not None:
+        if loads.shape[-1] != experts:
             assumptions.append("a new expert has the load of the one that stood at its place")
-            load_LE = load_LE[:, by_depth(load_LE.shape[1], experts)]
+            loads = loads[..., by_depth(loads.shape[-1], experts)]
         else:
             assumptions.append("the loads are those of the trace, recorded before the tweak")
     same = (after.nodes, after.devices_per_node, experts) == (
@@ -157,12 +157,12 @@ def carried(
     if placement is not None and not same:
         assumptions.append("experts stand side by side until they are placed anew")
         placement = None
-    return load_LE, placement
+    return loads, placement
 
 
-def _try(job: Job, load_LE: Floats | None, placement: Placement | None) -> tuple[Step | None, str]:
+def _try(job: Job, loads: Floats | None, placement: Placement | None) -> tuple[Step | None, str]:
     try:
-        return simulate(job, load_LE, placement), ""
+        return simulate(job, loads, placement), ""
     except InputError as error:
         return None, str(error)
 
