@@ -10,8 +10,9 @@ of the other. Compute and messages are two streams, each in a fixed order, for e
 exposed = the end of the later stream - all compute, at least max(0, all messages - all compute). The first attention F runs
 beside the first dispatch back, and the last combine F beside the last attention B.
 
-Source: DeepSeek-AI 2024, arXiv 2412.19437, section 3.2.1 and figure 4 (the order); deepseek-ai/DeepEP, docs/legacy.md (the
-gradient of a dispatch is a combine, and the other way round).
+Source: DeepSeek-AI 2024, arXiv 2412.19437, section 3.2.1 and figure 4, whose order of pieces this is meant to be (the figure
+could not be opened again to be held against it); deepseek-ai/DeepEP, docs/legacy.md (the gradient of a dispatch is a
+combine, and the other way round).
 """
 
 from __future__ import annotations
