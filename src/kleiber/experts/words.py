@@ -22,7 +22,7 @@ def of_statistics(found: Statistics) -> tuple[str, ...]:
         low, middle, high = (float(value) for value in experts.floor_L3.mean(axis=0))
         lines.append(
             f"a perfectly uniform router would show {middle:.3f} ({low:.3f} - {high:.3f}) at this many tokens; "
-            f"{int(experts.balancedness_L.argmin())} is the worst layer, with {experts.balancedness_L.min():.3f}"
+            f"layer {int(experts.balancedness_L.argmin())} is the worst, with {experts.balancedness_L.min():.3f}"
         )
     else:
         lines.append("the loads are no counts, so what noise alone would show is not known")
