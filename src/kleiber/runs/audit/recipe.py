@@ -38,7 +38,7 @@ def long_warmup(table: RunTable) -> Finding | None:
     return Finding(
         name="long warm-up",
         verdict="problem" if worst > VERY_LONG_WARMUP else "warning",
-        evidence=f"Warm-up takes more than {LONG_WARMUP:.0%} of {len(rows)} runs, up to {worst:.0%} ({in_words(rows)}).",
+        evidence=f"Warm-up takes more than {LONG_WARMUP:.0%} of {len(rows)} runs, up to {worst:.1%} ({in_words(rows)}).",
         remedy="scale warm-up with the run (Porian et al. warm up over as many tokens as there are params), or drop them",
         rows=rows,
         value=worst,
