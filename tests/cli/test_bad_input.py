@@ -293,3 +293,9 @@ def test_a_hostile_file_name(tmp_path: Path) -> None:
     assert "\x1b" not in result.output
     missing = invoke("check", tmp_path / "\x1b[2Jgone.csv")
     assert "\x1b" not in complaint(missing)
+
+
+def test_a_forecast_refuses_an_input_that_the_law_has_not(shell, ladder: Path) -> None:
+    found = shell("forecast", ladder, "--bootstrap", 40, "--params", "1B", "--tokens", "20B", "--at", "epochs=3")
+    assert found.exit_code == 2
+    assert "has no input 'epochs'" in found.stderr

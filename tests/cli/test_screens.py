@@ -130,3 +130,19 @@ def test_markup_is_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
 
     screen.say("[red]not red[/red] :smile:")
     assert capsys.readouterr().out == "[red]not red[/red] :smile:\n"
+
+
+def test_fit_names_copies_and_mixed_families_without_being_asked(shell, as_json, tmp_path: Path) -> None:
+    """Only `kleiber check` did: the intervals of a fit shrank with every copy, and nobody was told."""
+    first = write_ladder(tmp_path / "first.csv").read_text().splitlines()
+    clean = shell("fit", tmp_path / "first.csv", "--bootstrap", 40, "--no-backtest").stdout
+    assert "✘" not in clean
+    other = [line.replace(",dense", ",ssm").replace("n", "m", 1) for line in first[1:]]
+    (tmp_path / "mixed.csv").write_text("\n".join([*first, *other, *first[1:6]]) + "\n")
+    law = tmp_path / "law.json"
+    screen = shell("fit", tmp_path / "mixed.csv", "--bootstrap", 40, "--no-backtest", "-o", law).stdout
+    assert "✘   exact duplicates: 5 of 85 rows" in screen
+    assert "✘   mixed populations: The table mixes family: dense, ssm." in screen
+    found = as_json("fit", tmp_path / "mixed.csv", "--bootstrap", 40, "--no-backtest")
+    assert {"exact duplicates", "mixed populations"} <= {each["name"] for each in found["findings"]}
+    assert "exact duplicates" in law.read_text()

@@ -120,3 +120,23 @@ def test_what_cannot_be_carried(law: Fit) -> None:
     without = fit(runs(0), law="chinchilla", bootstrap=0, starts=8)
     with pytest.raises(InputError, match="no draws"):
         carry(without, tweak(0))
+
+
+def test_the_factors_interval_is_finer_than_the_trial_factors(law: Fit) -> None:
+    """The first grid steps by 1.7 %: an interval of that order came out as one or two of its points."""
+    sharp = fit(runs(0, noise=2e-4), law="chinchilla", objective=SQUARED, bootstrap=200, seed=0, starts=16)
+    found = [carry(sharp, tweak(seed, factor=1.03, noise=2e-4)).factor for seed in range(20)]
+    widths = [np.log(each.interval[1] / each.interval[0]) for each in found if each.interval]
+    assert np.ptp(widths) < 0.1 * np.mean(widths)
+    assert sum(each.interval[0] <= 1.03 <= each.interval[1] for each in found if each.interval) >= 17
+
+
+def test_a_miss_in_words_is_no_logarithm(law: Fit) -> None:
+    table = tweak(0)
+    halved = RunTable.of(
+        {name: table.column(name) for name in ("params", "tokens")} | {"loss": table.column("loss") * np.exp(-2.0)},
+        conventions=COUNTED,
+    )
+    found = carry(law, halved)
+    assert found.shift.value == pytest.approx(-2.0, abs=0.02)
+    assert "-86." in found.sentences()[0]

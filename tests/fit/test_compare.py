@@ -140,3 +140,35 @@ def test_the_interval_of_a_handful_of_rungs_covers(floor):
         for seed in range(200)
     )
     assert 182 <= held <= 198, held
+
+
+def test_equal_recipes_are_not_said_to_cross():
+    """Curves that cannot be told apart meet somewhere; that is no crossing."""
+    table = ladder(1, noise=0.003)
+    found = compare(table, table)
+    assert found.better == "cannot tell"
+    assert not any("They cross" in line for line in found.sentences())
+    few = compare(*two(3, scale=1000.0, noise=0.002))
+    assert few.better == "cannot tell"
+    assert not any("They cross" in line and "inside" in line for line in few.sentences())
+
+
+def test_recipes_that_share_no_compute_are_said_to():
+    a = compute_rungs(0, floor=1.7, scale=1000.0, alpha=0.15, noise=0.001)
+    b = compute_rungs(1, floor=1.7, scale=900.0, alpha=0.15, noise=0.001)
+    far = RunTable.of({"flops": b.column("flops") * 1e6, "loss": 1.7 + 900.0 * (b.column("flops") * 1e6) ** -0.15})
+    found = compare(a, far)
+    assert found.to_json()["runs"]["common_flops"] is None
+    words = " ".join(found.sentences())
+    assert "No compute was run with both recipes" in words
+    assert "-" not in words.partition("decades")[0][-6:]
+
+
+def test_a_loss_that_rises_is_not_compared():
+    """It gave a multiplier of 1 (1 - 1) from losses that were no numbers."""
+    falls = ladder(1, noise=0.003)
+    rises = RunTable.of(
+        {name: falls.column(name) for name in ("params", "tokens")} | {"loss": 1 / falls.column("loss")}
+    )
+    with pytest.raises(Refusal, match="Nothing to compare"):
+        compare(rises, falls, bootstrap=20, starts=8)

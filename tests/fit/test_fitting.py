@@ -273,3 +273,23 @@ def test_draws_under_absolute_deviations_do_not_stick_to_the_optimum() -> None:
     assert huber is not None
     assert absolute is not None
     assert absolute["alpha"] == pytest.approx(huber["alpha"], rel=0.4)
+
+
+def test_a_loss_that_rises_is_refused_for_rising() -> None:
+    runs = ladder(noise=0.003)
+    upside_down = RunTable.of(
+        {name: runs.column(name) for name in ("params", "tokens", "flops")} | {"loss": 1 / runs.column("loss")}
+    )
+    found = fit(upside_down, bootstrap=50)
+    assert found.outcome is Outcome.RISING
+    assert found.outcome_detail == "the loss rises with params and with tokens"
+    assert fit(upside_down, law="kaplan-compute", bootstrap=50).outcome is Outcome.RISING
+
+
+def test_a_forecast_at_a_place_that_contradicts_itself_is_bad_input() -> None:
+    found = fit(ladder(), bootstrap=50)
+    with pytest.raises(InputError, match="contradict each other"):
+        found.forecast(params=1e9, tokens=2e10, flops=1e30)
+    assert found.forecast(params=1e9, tokens=2e10, flops=1.2e20).loss == found.forecast(params=1e9, tokens=2e10).loss
+    with pytest.raises(InputError, match="no input 'epochs'"):
+        found.forecast(params=1e9, tokens=2e10, epochs=3)

@@ -331,3 +331,27 @@ def test_data_constrained_optimum_matches_a_grid() -> None:
     grid_R = np.geomspace(1e8, 1e13, 100_001)
     inputs = {"params": grid_R, "tokens": 1e23 / (6 * grid_R), "unique_tokens": np.full(grid_R.size, 5e10)}
     assert found.loss.value <= float(fit.predict(inputs).min()) * (1 + 1e-12)
+
+
+def test_a_plan_outside_the_runs_says_so_whatever_its_compute() -> None:
+    inside = plan(cloud(), flops=1e21)
+    assert inside.outside == ()
+    assert "inside the compute of the runs" in inside.sentences()
+    below = plan(cloud(), flops=1e12)
+    assert set(below.outside) == {"params", "tokens", "flops"}
+    assert any("less compute than any of the runs" in line for line in below.sentences())
+    starved = plan(cloud(), flops=1e21, max_tokens=1e6)
+    assert starved.to_json()["outside"] == ["params", "tokens"]
+    assert any("but outside their params and tokens" in line for line in starved.sentences())
+
+
+@pytest.mark.parametrize("asked", [{"flops": 1e-5}, {"flops": 1e22, "serve_tokens": 1e30}], ids=str)
+def test_a_budget_for_less_than_a_param_is_no_plan(asked: dict[str, float]) -> None:
+    with pytest.raises(InputError, match="less than one param"):
+        plan(cloud(draws=50), **asked)
+
+
+def test_flops_that_the_runs_count_otherwise_are_a_caveat() -> None:
+    assert not any("times 6 params tokens" in line for line in plan(cloud(), flops=1e22).caveats)
+    found = plan(cloud(flops_over_6nd=(0.333, 0.333)), flops=1e22)
+    assert any("0.333 times 6 params tokens" in line for line in found.caveats)

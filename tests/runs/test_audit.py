@@ -43,7 +43,7 @@ def test_names_are_distinct_and_findings_serialise(clean):
     found = audit(clean)
     assert len({each.name for each in found}) == len(found)
     assert all(each.to_json()["schema"] == "kleiber/finding/1" for each in found)
-    assert len(CHECKS) == 21
+    assert len(CHECKS) == 22
 
 
 # --- planted faults ---------------------------------------------------------------------------------------------------
@@ -300,3 +300,26 @@ def test_revisiting_has_687_duplicates(shared_data):
 
 def test_the_simulation_is_the_law():
     assert loss_of(70e9, 1.4e12) == pytest.approx(1.8172 + 482.01 * 70e9**-0.3478 + 2085.43 * 1.4e12**-0.3658)
+
+
+def test_cells_in_millions_among_others_are_mixed_units() -> None:
+    params, tokens = (axis.ravel() for axis in np.meshgrid(np.geomspace(2e7, 1e9, 6), np.geomspace(4e8, 2e10, 5)))
+    loss = 1.7 + 400 / params**0.34 + 1500 / tokens**0.36
+    assert "mixed units" not in [
+        each.name for each in audit(RunTable.of({"params": params, "tokens": tokens, "loss": loss}))
+    ]
+    some = np.where(np.arange(params.size) % 6 == 0, params / 1e6, params)
+    found = {each.name: each for each in audit(RunTable.of({"params": some, "tokens": tokens, "loss": loss}))}
+    assert found["mixed units"].verdict == "problem"
+    assert found["mixed units"].rows == (1, 7, 13, 19, 25)
+    everywhere = RunTable.of({"params": params, "tokens": tokens / 1e9, "loss": loss})
+    assert "at most 20" in {each.name: each.evidence for each in audit(everywhere)}["mixed units"]
+
+
+def test_a_warm_up_just_over_the_limit_is_not_said_to_be_at_it() -> None:
+    table = RunTable.of(
+        {"params": [1e6] * 3, "tokens": [4e6, 8e6, 16e6], "loss": [3.0, 2.9, 2.8], "warmup_tokens": [4.1e5] * 3}
+    )
+    found = {each.name: each for each in audit(table)}["long warm-up"]
+    assert "more than 10%" in found.evidence
+    assert "up to 10.2%" in found.evidence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,9 +13,13 @@ from kleiber.cli.options import Fitting, Output, Reading, Runs, destination
 
 if TYPE_CHECKING:
     from kleiber.fit import Fit
+    from kleiber.runs import RunTable
 
 SCHEMA = "kleiber/fit/1"
 MOST_RUNS = 3000  # beyond these a back-test takes minutes and is done only when asked for
+PLACES = ("params", "tokens", "flops")
+NOT_RUNS = ("exact duplicates", "mixed units", "checkpoints as runs", "flops against 6ND")
+NOT_ALIKE = ("mixed populations", "varied conditions")  # which a law of further inputs may be there to describe
 Out = Annotated[str | None, typer.Option("--out", "-o", metavar="FIT.json", help="Keep the fit, with its draws.")]
 Backtest = Annotated[
     bool | None,
@@ -45,7 +50,8 @@ def fit(
     A law the runs cannot determine is refused (exit code 1), with what would change that.
     """
     target = destination(out) if out else None
-    found = fitting.fit(reading.table(runs))
+    table = reading.table(runs)
+    found = with_problems(fitting.fit(table), table)
     if target is not None:
         from kleiber.fit.store import save
 
@@ -70,6 +76,17 @@ def fit(
 
     show_fit(found, extra, kept_at=out)
     return 0
+
+
+def with_problems(found: Fit, table: RunTable) -> Fit:
+    """The fit with the audit's problems that make rows other than the law takes them for: no screen or JSON is silent on them."""
+    from kleiber.runs.audit import audit
+
+    if len(table) > MOST_RUNS:
+        return found
+    named = NOT_RUNS if set(found.law.inputs) - set(PLACES) else NOT_RUNS + NOT_ALIKE
+    problems = [each for each in audit(table, inputs=found.law.inputs) if each.verdict == "problem"]
+    return replace(found, findings=(*found.findings, *(each for each in problems if each.name in named)))
 
 
 def as_json(found: Fit, extra: dict[str, analyses.Answer]) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def _show(answer: Forecast, fit: Fit) -> None:
         screen.say(f"  {level} interval of the law    {_ends(answer.interval)}")
     if answer.new_run_interval is not None:
         screen.say(f"  {level} interval of one run    {_ends(answer.new_run_interval)}")
-    screen.say(f"  {reach(answer.extrapolation_decades)}")
+    screen.say(f"  {reach(answer)}")
     for name in answer.outside:
         value, known = screen.amount(name, answer.at[name]), screen.span(name, fit.runs.ranges[name])
         screen.say(f"  {value} lies outside the runs' {known}")
@@ -76,11 +76,11 @@ def _ends(interval: tuple[float, float]) -> str:
     return f"{interval[0]:.4g} - {interval[1]:.4g}"
 
 
-def reach(decades: float) -> str:
+def reach(answer: Forecast) -> str:
     """How far beyond the runs an answer lies, in words."""
-    return (
-        f"extrapolates {decades:.1f} decades beyond your largest run" if decades else "inside the compute of the runs"
-    )
+    if answer.extrapolation_decades:
+        return f"extrapolates {answer.extrapolation_decades:.1f} decades beyond your largest run"
+    return "less compute than any of the runs" if "flops" in answer.outside else "inside the compute of the runs"
 
 
 COMMAND = Command(

@@ -94,8 +94,8 @@ class Carry:
                 f"than doubt and noise (p = {self.p_with_factor:.2g}).",
             )
         return (
-            f"The law does not carry over. {missed}, and no factor on params mends it: {self.misfit:.2%} is left where single "
-            f"runs scatter by {self.scatter:.2%} (p = {self.p_with_factor:.2g}).",
+            f"The law does not carry over. {missed}, and no factor on params mends it: {np.expm1(self.misfit):.2%} is left where "
+            f"single runs scatter by {self.scatter:.2%} (p = {self.p_with_factor:.2g}).",
         )
 
     def _beyond(self) -> tuple[str, ...]:
@@ -127,18 +127,26 @@ def carry(fit: Fit, tweaked: RunTable, *, cluster: str | None = None, level: flo
     alike_RR = _alike(tweaked, cluster)
     measured_R = np.log(tweaked.column(fit.law.target))
 
-    def misses(log_factor: float) -> tuple[Array, Array]:
-        at = {**inputs_R, "params": inputs_R["params"] * np.exp(log_factor)}
-        doubt_RR = np.atleast_2d(np.cov(np.log(fit.predict_draws(at)), rowvar=False))
-        weight_RR = np.linalg.inv(doubt_RR + scatter**2 * alike_RR).astype(np.float64)
-        return measured_R - np.log(fit.predict(at)), weight_RR
+    def at(log_factor: float) -> dict[str, Array]:
+        return {**inputs_R, "params": inputs_R["params"] * np.exp(log_factor)}
 
-    residual_R, weight_RR = misses(0.0)
+    def misses(log_factors_M: Array) -> Array:
+        return np.stack([measured_R - np.log(fit.predict(at(log_factor))) for log_factor in log_factors_M])
+
+    def weight(log_factor: float) -> Array:
+        doubt_RR = np.atleast_2d(np.cov(np.log(fit.predict_draws(at(log_factor))), rowvar=False))
+        return np.linalg.inv(doubt_RR + scatter**2 * alike_RR).astype(np.float64)
+
+    residual_R, weight_RR = misses(np.zeros(1))[0], weight(0.0)
     as_is = float(residual_R @ weight_RR @ residual_R)
-    residual_MR = np.stack([misses(log_factor)[0] for log_factor in LOG_FACTORS_M])
+    residual_MR = misses(LOG_FACTORS_M)
     best = int(np.argmin(_squares(residual_MR, weight_RR)))
     # The doubt of the law is not the same there: once more with the one that belongs to the factor found.
-    squares_M = _squares(residual_MR, misses(LOG_FACTORS_M[best])[1])
+    squares_M = _squares(residual_MR, weight(LOG_FACTORS_M[best]))
+    # Once more on a grid as fine as the interval asks for.
+    log_factors_M = _near(squares_M, freedom, level)
+    residual_MR = misses(log_factors_M)
+    squares_M = _squares(residual_MR, weight(LOG_FACTORS_M[int(np.argmin(squares_M))]))
     best = int(np.argmin(squares_M))
     count = len(tweaked)
     p_as_is = _chance(as_is / count, count, freedom)
@@ -147,7 +155,7 @@ def carry(fit: Fit, tweaked: RunTable, *, cluster: str | None = None, level: flo
     return Carry(
         verdict=_verdict(p_as_is, p_factor, level),
         shift=shift,
-        factor=_factor(squares_M, freedom, level),
+        factor=_factor(log_factors_M, squares_M, freedom, level),
         p_as_is=p_as_is,
         p_with_factor=p_factor,
         visible=visible,
@@ -213,12 +221,25 @@ def _shift(residual_R: Array, weight_RR: Array, freedom: int, level: float) -> t
     return Estimate(value=value, interval=(value - half, value + half), level=level), float(seen)
 
 
-def _factor(squares_M: Array, freedom: int, level: float) -> Estimate:
-    """The best factor with its profile interval; an end on the edge of the trial factors is no end, so 0 or infinity."""
-    inside = np.flatnonzero(squares_M - squares_M.min() <= _student(freedom, level) ** 2)
-    factor_M = np.exp(LOG_FACTORS_M)
-    low = 0.0 if inside[0] == 0 else float(factor_M[inside[0]])
-    high = float("inf") if inside[-1] == len(factor_M) - 1 else float(factor_M[inside[-1]])
+def _inside(squares_M: Array, freedom: int, level: float) -> NDArray[np.intp]:
+    """Which trial factors lie in the profile interval."""
+    return np.flatnonzero(squares_M - squares_M.min() <= _student(freedom, level) ** 2)
+
+
+def _near(squares_M: Array, freedom: int, level: float) -> Array:
+    """Trial factors, as many, from just outside the interval on the first grid to just outside it."""
+    inside = _inside(squares_M, freedom, level)
+    ends = LOG_FACTORS_M[max(inside[0] - 1, 0)], LOG_FACTORS_M[min(inside[-1] + 1, len(LOG_FACTORS_M) - 1)]
+    return np.linspace(*ends, len(LOG_FACTORS_M))
+
+
+def _factor(log_factors_M: Array, squares_M: Array, freedom: int, level: float) -> Estimate:
+    """The best factor with its profile interval; an end on the edge of all trial factors is no end, so 0 or infinity."""
+    inside = _inside(squares_M, freedom, level)
+    factor_M = np.exp(log_factors_M)
+    lowest, highest = log_factors_M[inside[0]] <= LOG_FACTORS_M[0], log_factors_M[inside[-1]] >= LOG_FACTORS_M[-1]
+    low = 0.0 if lowest else float(factor_M[inside[0]])
+    high = float("inf") if highest else float(factor_M[inside[-1]])
     return Estimate(value=float(factor_M[int(np.argmin(squares_M))]), interval=(low, high), level=level)
 
 
@@ -235,5 +256,5 @@ def _leaves(fit: Fit, name: str, values_R: Array) -> bool:
 
 def _percent(shift: Estimate) -> str:
     assert shift.interval is not None
-    low, high = shift.interval
-    return f"{shift.value:+.2%} ({low:+.2%} to {high:+.2%})"
+    value, low, high = (float(np.expm1(each)) for each in (shift.value, *shift.interval))
+    return f"{value:+.2%} ({low:+.2%} to {high:+.2%})"

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from kleiber.errors import InputError, Refusal
 from kleiber.fit.estimate import Estimate
 from kleiber.fit.objective import Objective
+from kleiber.fit.outcome import Outcome
 from kleiber.fit.pair import Pair, pair
 from kleiber.fit.search import STARTS
 from kleiber.fit.speedup import (
@@ -45,6 +46,7 @@ Better = Literal["A", "B", "cannot tell"]
 RUNGS = "E + k*flops**(-alpha)"
 FEWEST_RUNGS = 4  # of a recipe, below which its exponent is taken from the other
 FEW = 30  # runs of both together, up to which the interval is Student's
+NO_LAW = (Outcome.RISING, Outcome.TRANSIENT)  # no law of this form holds for the runs, however they are compared
 LOOK_BEYOND = 3.0  # decades in which a crossing is looked for
 
 
@@ -83,7 +85,8 @@ class Comparison:
     """Recipe B against recipe A: who is better at the largest budget both were run at, by how much, and where it turns.
 
     `floor_mode` is how the floor was treated and `floor` what it came to (both floors where free); `method` how the interval
-    was made; `exponents` whether the two share theirs.
+    was made; `exponents` whether the two share theirs; `common` whether any compute was run with both: if not, `range` is the
+    gap between them. `outcome` and its detail are the joint fit's.
     """
 
     better: Better
@@ -100,6 +103,8 @@ class Comparison:
     range: tuple[float, float]
     hashes: tuple[str, str]
     outcome: str
+    outcome_detail: str = ""
+    common: bool = True
 
     @property
     def decisive(self) -> Multiplier:
@@ -122,7 +127,7 @@ class Comparison:
             "runs": {
                 "a": self.runs[0],
                 "b": self.runs[1],
-                "common_flops": list(self.range),
+                "common_flops": list(self.range) if self.common else None,
                 "hashes": list(self.hashes),
             },
             "outcome": self.outcome,
@@ -182,6 +187,8 @@ def compare(
             f"Not enough runs to compare: {both.joint.outcome_detail}.",
             remedy="more rungs of either recipe, or pin the floor (--floor 1.69), which is then recorded",
         )
+    if both.joint.outcome in NO_LAW:
+        raise Refusal(f"Nothing to compare: {both.joint.outcome_detail}.", remedy=both.joint.outcome.value)
     return _compare(both, (table_a, table_b), floor, flops, few, students, level)
 
 
@@ -247,6 +254,11 @@ def _compare(
     budgets = [float(flops)] if flops is not None else sorted({low, float(np.sqrt(low * high)), high})
     measure = student(both, level) if students else from_draws(both, level)
     multipliers = tuple(_multiplier(both, budget, measure) for budget in budgets)
+    if not all(np.isfinite([each.loss_a, each.loss_b]).all() for each in multipliers):
+        raise Refusal(
+            f"Nothing to compare: the law of one recipe has no best loss at a budget ({both.joint.outcome_detail}).",
+            remedy="look at each table alone first: kleiber fit A, kleiber fit B",
+        )
     decisive = multipliers[-1].value
     sure = bool(decisive.excludes(1.0))
     names = [name for name in both.law.names if _is_floor(both.law, name)]
@@ -268,6 +280,8 @@ def _compare(
         range=(low, high),
         hashes=(tables[0].hash, tables[1].hash),
         outcome=both.joint.outcome.label,
+        outcome_detail=both.joint.outcome_detail,
+        common=common,
     )
 
 

@@ -19,7 +19,7 @@ NEVER = 0.999e6
 
 def sentences(found: Comparison) -> tuple[str, ...]:
     """The verdict with its multiplier, the crossing, and what was assumed."""
-    return (_verdict(found), *_elsewhere(found), _crossing(found), _assumed(found))
+    return (_verdict(found), *_elsewhere(found), *_apart(found), _crossing(found), _assumed(found), *_shaky(found))
 
 
 def _verdict(found: Comparison) -> str:
@@ -52,12 +52,41 @@ def _crossing(found: Comparison) -> str:
     crossing, (low, high) = found.crossing, found.range
     if crossing.flops is None:
         return "The two do not cross within three decades of the runs."
-    where = f"They cross at {crossing.flops} FLOP"
-    if crossing.inside:
+    where, at = f"They cross at {crossing.flops} FLOP", crossing.flops.value
+    if crossing.inside and _sure(found):
         return f"{where}, inside the range of the runs."
-    at = crossing.flops.value
+    if crossing.inside:
+        share = f", inside that range in {crossing.share:.0%} of the draws" if crossing.share is not None else ""
+        met = f"the fitted curves meet at {crossing.flops} FLOP{share}"
+        return f"Whether they cross in the range of the runs cannot be told: {met}."
+    if low <= at <= high:
+        return f"{where}, between the two tables: an extrapolation, not a measurement."
     side, decades = ("above", np.log10(at / high)) if at > high else ("below", np.log10(low / at))
     return f"{where}, {decades:.1f} decades {side} the common range: an extrapolation, not a measurement."
+
+
+def _sure(found: Comparison) -> bool:
+    """Whether the crossing lies inside the range of the runs at the level of the comparison."""
+    crossing, (low, high) = found.crossing, found.range
+    if crossing.share is not None:
+        return crossing.share >= found.level
+    ends = crossing.flops.interval if crossing.flops else None
+    return ends is not None and low <= ends[0] and ends[1] <= high
+
+
+def _apart(found: Comparison) -> list[str]:
+    if found.common:
+        return []
+    low, high = (show(end) for end in found.range)
+    return [
+        f"No compute was run with both recipes; between {low} and {high} FLOP lies neither, so all of this extrapolates."
+    ]
+
+
+def _shaky(found: Comparison) -> list[str]:
+    if found.outcome == "solved":
+        return []
+    return [f"As a fit of its own the joint law would be refused ({found.outcome}): {found.outcome_detail}."]
 
 
 def _assumed(found: Comparison) -> str:

@@ -130,7 +130,19 @@ def facts(table: RunTable) -> RunFacts:
         conventions=table.conventions.to_dict() | _tokenizer(table),
         ranges=table.ranges,
         steps=table.steps,
+        flops_over_6nd=_flops_over_6nd(table),
     )
+
+
+def _flops_over_6nd(table: RunTable) -> tuple[float, float] | None:
+    """The least and the greatest of flops / (6 params tokens), where all three were given and params are all of a run's."""
+    if not all(table.has(name) for name in ("params", "tokens", "flops")) or table.has("active_params"):
+        return None
+    if any(how.startswith(("6 ", "flops /")) for how in table.derived.values()):
+        return None
+    ratio_R = table.column("flops") / (6.0 * table.column("params") * table.column("tokens"))
+    ends = float(ratio_R.min()), float(ratio_R.max())
+    return ends if np.isfinite(ends).all() else None
 
 
 def _tokenizer(table: RunTable) -> dict[str, str]:

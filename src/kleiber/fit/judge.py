@@ -20,7 +20,8 @@ Array = NDArray[np.float64]
 
 NEAR_BOUND = 1e-6  # share of the box
 WIDEST_SHARE = 0.6  # an exponent whose 95 % interval covers more of its box than this says nothing
-MIN_CURVES, TRANSIENT_Z = 2, 3.0
+RECIPE = "recipe"  # which of two tables a run is of, in a comparison
+MIN_CURVES, TRANSIENT_Z, RISING_Z = 2, 3.0, 3.0
 
 
 def too_few(law: Law, problem: Problem) -> str | None:
@@ -61,6 +62,28 @@ def unidentified(law: Law, problem: Problem, draws_BP: Array) -> str | None:
     return None
 
 
+def rising(law: Law, problem: Problem) -> str | None:
+    """Whether the loss rises with every input rather than falling, as an accuracy or a wrong column does.
+
+    A plane over the logarithms of params, tokens and flops, as many as the law takes, is fitted to the loss; one that rises with
+    each of them by three standard errors is no law's. A law of further inputs (repeated data, say) may rise, and is left alone.
+    """
+    names = [name for name in ("params", "tokens", "flops") if name in law.inputs]
+    if not names or law.target != "loss" or not set(law.inputs) <= {*names, RECIPE}:
+        return None
+    times_RI = np.stack([problem.times_IR[law.inputs.index(name)] for name in names], axis=1)
+    design_RC = np.column_stack([np.ones(len(times_RI)), times_RI])
+    freedom = len(design_RC) - design_RC.shape[1]
+    if freedom < 1 or np.linalg.matrix_rank(design_RC) < design_RC.shape[1]:
+        return None
+    slopes_C, *_ = np.linalg.lstsq(design_RC, problem.y_R, rcond=None)
+    left_R = problem.y_R - design_RC @ slopes_C
+    error_C = np.sqrt(np.diag(np.linalg.inv(design_RC.T @ design_RC)) * (left_R @ left_R) / freedom)
+    if (slopes_C[1:] > RISING_Z * error_C[1:]).all():
+        return f"the loss rises with {' and with '.join(names)}"
+    return None
+
+
 def transient(law: Law, problem: Problem) -> str | None:
     """Whether losses fall ever faster with tokens at fixed size, which no sum of falling power laws can do.
 
@@ -93,6 +116,7 @@ def verdict(
     )
     tests = (
         (Outcome.TOO_FEW_RUNS, too_few(law, problem)),
+        (Outcome.RISING, rising(law, problem)),
         (Outcome.TRANSIENT, transient(law, problem)),
         (Outcome.AT_BOUND, " and ".join(piece for piece in (bound, spans) if piece) if bound else None),
         (Outcome.UNIDENTIFIED, spans),

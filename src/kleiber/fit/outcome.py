@@ -32,6 +32,10 @@ class Outcome(Enum):
         "longer budgets at every size: the losses still steepen with tokens, which a power law cannot do; "
         "drop the short budgets with --where, or train each size at least 4x longer"
     )
+    RISING = (
+        "the column that holds the loss (--map loss=COLUMN): this one grows with the model, as an accuracy does; where it is the "
+        "loss, the larger runs went wrong, and their learning rates come first"
+    )
     NOT_CONVERGED = "a search with more starts (--starts 512); if no two starts agree, the law does not suit these runs"
 
     @property

@@ -28,11 +28,16 @@ if TYPE_CHECKING:
     from kleiber.runs import RunTable
 
 Array = NDArray[np.float64]
+PLACES = ("params", "tokens", "flops")  # of a run, whether or not a law takes them
+ROUNDED = 1.5  # how far flops = 6 params tokens may be off where all three are given, rounded as people write them
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunFacts:
-    """What a fit remembers of its runs: count, content hash, source, conventions, the range of every column, filters."""
+    """What a fit remembers of its runs: count, content hash, source, conventions, the range of every column, filters.
+
+    `flops_over_6nd` is the least and the greatest of flops / (6 params tokens), None where nothing was counted apart.
+    """
 
     count: int
     hash: str
@@ -40,6 +45,7 @@ class RunFacts:
     conventions: Mapping[str, str]
     ranges: Mapping[str, tuple[float, float]]
     steps: tuple[str, ...] = ()
+    flops_over_6nd: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,10 +214,18 @@ class Fit:
         """The target at one point, e.g. `fit.forecast(params=70e9, tokens=1.4e12)`.
 
         A missing one of params, tokens, flops is derived by flops = 6 params tokens. Raises `Refusal` for a refused fit,
-        `InputError` for a missing or impossible input.
+        `InputError` for a missing, unknown or impossible input.
         """
         self.usable()
+        known = (*self.law.inputs, *PLACES)
+        if surplus := [name for name in inputs if name not in known]:
+            raise InputError(
+                f"law {self.law.name!r} has no input {surplus[0]!r}",
+                expected=", ".join(dict.fromkeys(known)),
+                remedy=did_you_mean(surplus[0], known),
+            )
         at = complete_inputs(inputs)
+        self._agree(at)
         missing = [name for name in self.law.inputs if name not in at]
         if missing:
             raise InputError(
@@ -229,9 +243,25 @@ class Fit:
             new_run_interval=new_run,
             level=level,
             extrapolation_decades=extrapolation_decades(self.runs, at),
-            outside=tuple(name for name in at if _outside(self.runs, name, at[name])),
+            outside=outside(self.runs, at),
             target=self.law.target,
         )
+
+    def _agree(self, at: Mapping[str, float]) -> None:
+        """Raise `InputError` where flops are not those of params and tokens, although the runs count them so."""
+        ratios = self.runs.flops_over_6nd
+        alike = (
+            self.runs.conventions.get("flops") == "6nd" if ratios is None else max(abs(r - 1) for r in ratios) < 0.02
+        )
+        if not (alike and "active_params" not in self.runs.ranges and at.keys() >= set(PLACES)):
+            return
+        derived = 6.0 * at["params"] * at["tokens"]
+        if not 1 / ROUNDED <= at["flops"] / derived <= ROUNDED:
+            raise InputError(
+                "params, tokens and flops contradict each other",
+                found=f"{at['flops']:.3g} FLOP where 6 params tokens is {derived:.3g}",
+                remedy="give two of the three",
+            )
 
 
 def percentile(draws_B: Array, level: float) -> tuple[float, float]:
@@ -265,11 +295,10 @@ def extrapolation_decades(runs: RunFacts, at: Mapping[str, float]) -> float:
     return max([0.0, *(float(np.log10(at[name] / runs.ranges[name][1])) for name in names)])
 
 
-def _outside(runs: RunFacts, name: str, value: float) -> bool:
-    if name not in runs.ranges:
-        return False
-    low, high = runs.ranges[name]
-    return not (low * (1 - 1e-9) <= value <= high * (1 + 1e-9))
+def outside(runs: RunFacts, at: Mapping[str, float]) -> tuple[str, ...]:
+    """The names in `at` whose value lies outside the runs' own range."""
+    spans = {name: runs.ranges[name] for name in at if name in runs.ranges}
+    return tuple(name for name, (low, high) in spans.items() if not low * (1 - 1e-9) <= at[name] <= high * (1 + 1e-9))
 
 
 def _pair(interval: tuple[float, float] | None) -> list[float] | None:

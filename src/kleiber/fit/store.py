@@ -73,6 +73,7 @@ def save(fit: Fit, path: str | Path) -> Path:
         "draws": fit.draws_BP.tolist(),
         "residuals": fit.residuals_R.tolist(),
         "ranges": {name: list(ends) for name, ends in fit.runs.ranges.items()},
+        "flops_over_6nd": list(fit.runs.flops_over_6nd) if fit.runs.flops_over_6nd else None,
         "law": {
             "title": fit.law.title,
             "source": fit.law.source,
@@ -149,6 +150,7 @@ def _rebuild(state: Mapping[str, Any]) -> Fit:
             conventions=runs["conventions"],
             ranges={name: (low, high) for name, (low, high) in inner["ranges"].items()},
             steps=tuple(runs["filters"]),
+            flops_over_6nd=tuple(counted) if (counted := inner.get("flops_over_6nd")) else None,
         ),
         outcome=Outcome[state["outcome"].upper()],
         outcome_detail=state["outcome_detail"],

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kleiber.errors import InputError, Refusal
-from kleiber.plan import prices, rules
+from kleiber.plan import prices, reach, rules
 from kleiber.plan.boundary import Boundary, boundary
 from kleiber.plan.question import Limit, Question, flops_limit, max_params, max_tokens, positive
 from kleiber.plan.result import Amount, Plan, Regret, amount
@@ -181,6 +181,7 @@ def decide(fit: Fit, surface: Surface, question: Question, *, level: float, near
         )
     y_K = limits.at(x_K)[0]
     params_K, tokens_K = np.exp(x_K), np.exp(y_K)
+    reach.large_enough(float(params_K[0]), float(tokens_K[0]))
     best_K = surface.loss_at(x_K[:, None], y_K[:, None])[:, 0]
     x, y = float(x_K[0]), float(y_K[0])
     here_K = surface.loss_at(x_K[:1], y_K[:1])[:, 0]
@@ -199,6 +200,7 @@ def decide(fit: Fit, surface: Surface, question: Question, *, level: float, near
         buys=_buys(surface, question, best_K, level),
         rules=rules.outcomes(surface, limits, here_K, _anchor(surface, largest), level),
         extrapolation_decades=decades(6 * params_K[0] * tokens_K[0], largest),
+        outside=reach.outside(fit, float(params_K[0]), float(tokens_K[0])),
         method="certified" if surface.certified else "searched",
         level=level,
         loss_unit=loss_unit(fit),
@@ -355,6 +357,7 @@ def _caveats(
         notes.append(f"The intervals rest on {count} draws only; 1000 or more make them steady.")
     if fit.runs.conventions.get("params") == "non_embedding":
         notes.append("Params are counted without embeddings, as in the runs; so is the compute, 6 params tokens.")
+    notes += reach.counted_otherwise(fit)
     if count < len(fit.draws_BP):
         notes.append(f"{len(fit.draws_BP) - count} draws hold no numbers and were left out.")
     if lost:

@@ -134,7 +134,8 @@ class Plan(Spoken):
     """What to train: params and tokens, the loss to expect, how sure that is, and what would change it.
 
     `near_optimal` are the params whose best loss is within `near` (relative) of the optimum; `buys` what 1 %, twice and
-    ten times the compute would take off the loss; `cloud_B3` the optimum (params, tokens, loss) of every draw.
+    ten times the compute would take off the loss; `cloud_B3` the optimum (params, tokens, loss) of every draw; `outside` names
+    what of params, tokens and flops lies outside the runs' own range.
     """
 
     spoken_in: ClassVar[str] = "kleiber.plan.words"
@@ -159,6 +160,7 @@ class Plan(Spoken):
     provenance: Mapping[str, Any]
     cloud_B3: Array = field(repr=False)
     params_convention: str = "unknown"
+    outside: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The plan as `kleiber/plan/1`."""
@@ -175,6 +177,7 @@ class Plan(Spoken):
             "next": {name: bought.to_json(self.level) for name, bought in self.buys.items()},
             "rules": [rule.to_json(self.level) for rule in self.rules],
             "extrapolation_decades": self.extrapolation_decades,
+            "outside": list(self.outside),
             "flops": {"training": 6 * params * tokens, "serving": 2 * params * self.serve_tokens},
             **self._one_family(),
             "method": self.method,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kleiber.plan.reach import within
 from kleiber.quantity import show
 
 if TYPE_CHECKING:
@@ -100,6 +101,6 @@ def _rule(plan: Plan, rule: RuleOutcome) -> str:
 def _reach(plan: Plan) -> list[str]:
     if plan.extrapolation_decades is None:
         return ["how far this extrapolates is not known: the fit carries no compute of its runs"]
-    if plan.extrapolation_decades == 0:
-        return ["inside the compute of the runs"]
-    return [f"extrapolates {plan.extrapolation_decades:.1f} decades beyond your largest run"]
+    if plan.extrapolation_decades > 0:
+        return [f"extrapolates {plan.extrapolation_decades:.1f} decades beyond your largest run"]
+    return [within(plan.outside)]

@@ -128,6 +128,7 @@ class LifePlan(Spoken):
     loss_unit: str
     caveats: tuple[str, ...]
     provenance: Mapping[str, Any]
+    outside: tuple[str, ...] = ()
 
     @property
     def family(self) -> str:
@@ -189,6 +190,7 @@ class LifePlan(Spoken):
             "rules": [],
             "considered": self.considered,
             "extrapolation_decades": self.extrapolation_decades,
+            "outside": list(self.outside),
             "flops": {"training": costs.training["flops"], "serving": costs.serving["flops"]},
             "method": "certified" if self.snapping is not None else "enumerated",
             "level": self.level,

@@ -126,6 +126,7 @@ def _answer(
     wish: Brief, laws: Laws, seed: int, found: list[Candidates], decision: Decision, level: float, near: float
 ) -> LifePlan:
     from kleiber.plan import decision as flops_only
+    from kleiber.plan import reach
 
     offers = [_offer(wish, found[choice.option], choice, decision, level) for choice in decision.choices]
     best, rivals = offers[0], tuple(offers[1:])
@@ -145,6 +146,7 @@ def _answer(
         turns=pricing.turns(wish, laws, seed, best),
         considered=sum(len(each) for each in found),
         extrapolation_decades=flops_only.decades(best.costs.training["flops"], largest),
+        outside=reach.outside(point, best.params.value, best.tokens.value),
         level=level,
         loss_unit=flops_only.loss_unit(point),
         caveats=caveats(wish, laws, {offer.family: offer.caveats for offer in offers}),

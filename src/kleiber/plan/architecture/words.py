@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kleiber.cost.experts import Experts
 from kleiber.cost.state_space import Mamba2
+from kleiber.plan.reach import within
 from kleiber.quantity import show, show_flops
 
 if TYPE_CHECKING:
@@ -167,9 +168,9 @@ def _buys(plan: LifePlan) -> list[str]:
 def _reach(plan: LifePlan) -> list[str]:
     if plan.extrapolation_decades is None:
         return ["how far this extrapolates is not known: the fit carries no compute of its runs"]
-    if plan.extrapolation_decades == 0:
-        return ["inside the compute of the runs"]
-    return [f"extrapolates {plan.extrapolation_decades:.1f} decades beyond your largest run"]
+    if plan.extrapolation_decades > 0:
+        return [f"extrapolates {plan.extrapolation_decades:.1f} decades beyond your largest run"]
+    return [within(plan.outside)]
 
 
 def spent(plan: LifePlan, value: float, *, signed: bool = False) -> str:

@@ -20,12 +20,14 @@ from kleiber.runs.audit.provenance import digitised_figure, reporting_checklist
 from kleiber.runs.audit.recipe import long_warmup, repeated_data, unmatched_decay, untuned
 from kleiber.runs.audit.rows import beaten_by_smaller, exact_duplicates, fewer_tokens_than_params
 from kleiber.runs.audit.rungs import rung_off_neighbours
+from kleiber.runs.audit.units import mixed_units
 from kleiber.runs.table import RunTable
 
 Check = Callable[..., Finding | None]
 
 CHECKS: tuple[Check, ...] = (
     exact_duplicates,
+    mixed_units,
     fewer_tokens_than_params,
     beaten_by_smaller,
     rung_off_neighbours,

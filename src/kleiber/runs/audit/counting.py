@@ -56,7 +56,7 @@ def flops_against_6nd(table: RunTable) -> Finding | None:
         name="flops against 6ND",
         verdict="warning" if table.conventions.flops == "counted" else "problem",
         evidence=f"{span}{drift}.{odd}",
-        remedy="state --flops-convention counted if the trainer counted them, or find which of the three is counted otherwise",
+        remedy="state --conventions flops=counted if the trainer counted them, or find which of the three is counted otherwise",
         rows=rows,
         value=median,
         interval=(low, high),

@@ -88,11 +88,11 @@ def beaten_by_smaller(table: RunTable) -> Finding | None:
         evidence = "No run is beaten by one with fewer params and tokens."
         return Finding(name="beaten by smaller runs", verdict="ok", evidence=evidence, value=0.0)
     rows = row_numbers(table, best[worse])
+    counted = "1 run is" if len(rows) == 1 else f"{len(rows)} runs are"
     return Finding(
         name="beaten by smaller runs",
         verdict="problem" if worse.mean() > MANY else "warning",
-        evidence=f"{len(rows)} runs are at least {WORSE:.0%} worse than one with no more params and tokens"
-        f" ({in_words(rows)}).",
+        evidence=f"{counted} at least {WORSE:.0%} worse than one with no more params and tokens ({in_words(rows)}).",
         remedy="look at their curves: diverged, badly tuned or mislabelled runs do not belong in a fit",
         rows=rows,
         value=float(len(rows)),

@@ -66,7 +66,8 @@ def rung_off_neighbours(table: RunTable) -> Finding | None:
         return Finding(name="rung off its neighbours", verdict="ok", evidence=evidence, value=0.0)
     rows = tuple(sorted(number for each in named for number in each.numbers))
     listed = "; ".join(
-        f"{quantity.show(each.params)} lies {abs(each.offset):.1%} {'above' if each.offset > 0 else 'below'} (z = {each.z:.1f})"
+        f"{quantity.show(each.params)} lies {abs(np.expm1(each.offset)):.1%} "
+        f"{'above' if each.offset > 0 else 'below'} (z = {each.z:.1f})"
         for each in named
     )
     return Finding(
