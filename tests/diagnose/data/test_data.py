@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,24 @@ def test_containment_is_that_of_a_plain_count() -> None:
     known = {tuple(words[k : k + 5]) for k in range(396)}
     share = len(set(runs) & known) / len(set(runs))
     assert f"{100 * share:.2g} %" in duplicates([" ".join(words)], [" ".join(half)], share=0.9).evidence
+
+
+def test_many_documents_give_what_sets_of_words_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against Python's sets, with a memory for words and a table of last bits so small that both overflow."""
+    module = sys.modules[duplicates.__module__]
+    rng = np.random.default_rng(2)
+    words = [[f"w{word}" for word in rng.integers(8, size=rng.integers(2, 30))] for _ in range(80)]
+    texts = [" ".join(each) for each in words]
+    runs = [{tuple(each[k : k + 4]) for k in range(len(each) - 3)} for each in words]
+    known = set().union(*runs[:50])
+    copies = [at for at, each in enumerate(runs[50:]) if each and 10 * len(each & known) >= 3 * len(each)]
+    asked_of = {"train": texts[:50], "held_out": texts[50:], "words": 4, "share": 0.3}
+    whole = duplicates(**asked_of)
+    assert whole.rows == tuple(at + 1 for at in copies)
+    assert 0 < len(copies) < 30
+    monkeypatch.setattr(module, "MOST_WORDS", 3)
+    monkeypatch.setattr(module, "MOST_BITS", 4)
+    assert duplicates(**asked_of) == whole
 
 
 @pytest.mark.parametrize(
