@@ -22,7 +22,7 @@ from kleiber.diagnose.data import (
     which_parameter,
 )
 from kleiber.diagnose.data.one_law import best_fit, one_law
-from kleiber.diagnose.data.parameters import _runs
+from kleiber.diagnose.data.parameters import two_texts
 from kleiber.diagnose.data.shift import fewer, lifted
 from kleiber.errors import ColumnError, InputError
 from kleiber.runs import RunTable, read
@@ -193,7 +193,7 @@ def test_short_documents_cannot_tell() -> None:
 )
 def test_the_parameter_that_was_planted_is_named_or_none_is(factors: dict[str, float], named: str) -> None:
     """Ten draws each: the planted one is named in at least three, and another in no more than two."""
-    found = [which_parameter(**_runs(stream, **factors)) for stream in np.random.default_rng(3).spawn(10)]
+    found = [which_parameter(**two_texts(stream, **factors)) for stream in np.random.default_rng(3).spawn(10)]
     loud = [each for each in found if each.verdict == "found"]
     right = [each for each in loud if each.evidence.startswith(named)]
     assert len(right) >= 3
@@ -213,7 +213,7 @@ def test_a_law_of_two_texts_gives_back_what_it_was_made_of() -> None:
 
 
 def test_one_size_or_few_trunks_cannot_tell_a_parameter() -> None:
-    given = dict(_runs(np.random.default_rng(0), E=1.6))
+    given = dict(two_texts(np.random.default_rng(0), E=1.6))
     few = which_parameter(**{**given, "trunk": given["spoilt"]})
     assert (few.verdict, "2 trunks" in few.evidence) == ("cannot tell", True)
     one = np.asarray(given["params"]) < 2e4
