@@ -21,7 +21,7 @@ RUNS := ladders/sotu-dense/runs.parquet
 BUDGET := 1000x
 ifeq ($(LAB),0)
 TEST_NEEDS := $(VENV)/.dev
-LEFT_OUT := $(addprefix benchmarks/,$(addsuffix .py,causal_attention expert_parallel grouped_experts lab_throughput rate_transfer scale_invariance))
+LEFT_OUT := $(addprefix benchmarks/,$(addsuffix .py,causal_attention expert_parallel grouped_experts lab_throughput rate_transfer scale_invariance which_parameter))
 else
 TEST_NEEDS := $(VENV)/.dev $(VENV)/.lab
 LEFT_OUT :=

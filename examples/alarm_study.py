@@ -100,7 +100,7 @@ def watched(run: AlarmRun, text: Corpus, found: GapMap, seed: int = 0) -> Watche
     shape = DenseShape(width=run.width, depth=2, hidden=4 * run.width, context=CONTEXT)
     trainer = Trainer(shape, recipe, corpus, seed=seed)
     layers = [name for name, _ in trainer.model.named_modules() if name.endswith((".up", ".down", "attention.out"))]
-    train_WT1, held_out_WT1 = (_windows(part, HELD_OUT_WINDOWS) for part in ([corpus.train], corpus.held_out))
+    train_WT1, held_out_WT1 = (windows(part, HELD_OUT_WINDOWS) for part in ([corpus.train], corpus.held_out))
 
     def estimate(drawn: NDArray[np.floating]) -> float:
         tree = topology(drawn, units=None, loops_too=False)
@@ -118,9 +118,9 @@ def watched(run: AlarmRun, text: Corpus, found: GapMap, seed: int = 0) -> Watche
             drawn = draw()
             above(step, lambda: drawn)
             growth(step, lambda: drawn)
-            rows.append((step, *_gap(trainer.model, train_WT1, held_out_WT1)))
+            rows.append((step, *gap(trainer.model, train_WT1, held_out_WT1)))
 
-    inputs = torch.from_numpy(_windows([corpus.train], 10**9)[:, :-1])
+    inputs = torch.from_numpy(windows([corpus.train], 10**9)[:, :-1])
     watcher = Watcher(see, inputs, every=run.every, rows=WINDOWS, units=UNITS, layers=layers, tokens=True, seed=seed)
     while trainer.step < run.steps:
         trainer.train_trunk(trainer.step + 1)
@@ -138,14 +138,14 @@ def watched(run: AlarmRun, text: Corpus, found: GapMap, seed: int = 0) -> Watche
     )
 
 
-def _windows(documents: list[NDArray[np.integer]] | tuple[NDArray[np.integer], ...], most: int) -> NDArray[np.int64]:
+def windows(documents: list[NDArray[np.integer]] | tuple[NDArray[np.integer], ...], most: int) -> NDArray[np.int64]:
     """Windows of 33 bytes spread over the documents, `(W, T + 1)`."""
     cut = [text[at : at + CONTEXT + 1] for text in documents for at in range(0, text.size - CONTEXT, CONTEXT)]
     chosen = np.unique(np.linspace(0, len(cut) - 1, min(most, len(cut))).round().astype(int))
     return np.stack([cut[at] for at in chosen]).astype(np.int64)
 
 
-def _gap(model: torch.nn.Module, train_WT1: NDArray[np.int64], held_WT1: NDArray[np.int64]) -> tuple[float, float]:
+def gap(model: torch.nn.Module, train_WT1: NDArray[np.int64], held_WT1: NDArray[np.int64]) -> tuple[float, float]:
     """Share of wrong guesses on held-out windows less that on training windows, and its standard error over windows."""
     sides = []
     for window_WT1 in (train_WT1, held_WT1):

@@ -149,20 +149,55 @@ def alarm(
         float | None, typer.Option(help="The gap that is tolerated, as a share; without it only growth is looked for.")
     ] = None,
     column: Annotated[str | None, typer.Option(metavar="NAME", help="The column, where there are several.")] = None,
+    sound: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOOKS", help="Looks at runs known not to overfit, at the same steps: run, step and the column."
+        ),
+    ] = None,
+    lower: Annotated[
+        bool, typer.Option("--lower", help="With --sound: lower is worse, as of a training loss.")
+    ] = False,
     level: Annotated[float, typer.Option(help="The share of false alarms, ever.")] = 0.05,
     seed: Seed = 0,
 ) -> int:
-    """Has the estimated gap gone above what is tolerated, or grown? False alarms stay rare however often you look."""
+    """Has the estimated gap gone above what is tolerated, or grown? False alarms stay rare however often you look.
+
+    With --sound: does the run lie above sound runs at the same steps? Every measure grows while a network is young, so that
+    growth by itself is then not asked.
+    """
     from kleiber.diagnose.read import read_series
     from kleiber.diagnose.topology import gap_above, gap_growth
 
+    if lower and sound is None:
+        raise InputError("--lower belongs to --sound", remedy="name the looks at sound runs: --sound LOOKS.csv")
     values_T = read_series(estimates, column)
 
     def ask() -> list[Finding]:
         above = [gap_above(values_T, tolerated=tolerated, level=level)] if tolerated is not None else []
+        if sound is not None:
+            return [*above, _beside(sound, estimates, column, lower, level)]
         return [*above, gap_growth(values_T, level=level, seed=seed)]
 
     return show(_of_file(estimates, ask), output)
+
+
+def _beside(sound: str, estimates: str, column: str | None, lower: bool, level: float) -> Finding:
+    """A run's looks beside those at sound runs; too few of these is an answer."""
+    from kleiber.diagnose.read import read_series
+    from kleiber.diagnose.topology import above_sound_runs
+    from kleiber.diagnose.topology.matched import NAME
+    from kleiber.diagnose.topology.reference_file import read_sound
+    from kleiber.diagnose.topology.refusal import refused
+
+    if column is None:
+        raise InputError("--sound compares one column of both files", remedy="name it with --column")
+    try:
+        runs = read_sound(sound, column, lower=lower)
+    except Refusal as refusal:
+        return refused(NAME, refusal)
+    looks_S = runs.looks(read_series(estimates, "step"), read_series(estimates, column))
+    return above_sound_runs(looks_S, runs.value_RS, lower=lower, level=level)
 
 
 def _gap(found: Topology, rivals: dict[str, float], measuring: Measuring, referring: Referring) -> Sequence[Finding]:

@@ -108,7 +108,7 @@ class JobOptions:
                 found=", ".join(f"{name}: {value}" for name, value in unlike.items()),
                 where=self.cluster,
             )
-        degrees = self._degrees()
+        degrees: dict[str, Any] = {**self._degrees()}
         length = whole(self.context, "--context")
         job = Job(
             shape=shape,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from kleiber.diagnose.data import (
     which_parameter,
 )
 from kleiber.diagnose.data.one_law import best_fit, one_law
-from kleiber.diagnose.data.parameters import _runs
+from kleiber.diagnose.data.parameters import two_texts
 from kleiber.diagnose.data.shift import fewer, lifted
 from kleiber.errors import ColumnError, InputError
 from kleiber.runs import RunTable, read
@@ -152,6 +153,24 @@ def test_containment_is_that_of_a_plain_count() -> None:
     assert f"{100 * share:.2g} %" in duplicates([" ".join(words)], [" ".join(half)], share=0.9).evidence
 
 
+def test_many_documents_give_what_sets_of_words_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against Python's sets, with a memory for words and a table of last bits so small that both overflow."""
+    module = sys.modules[duplicates.__module__]
+    rng = np.random.default_rng(2)
+    words = [[f"w{word}" for word in rng.integers(8, size=rng.integers(2, 30))] for _ in range(80)]
+    texts = [" ".join(each) for each in words]
+    runs = [{tuple(each[k : k + 4]) for k in range(len(each) - 3)} for each in words]
+    known = set().union(*runs[:50])
+    copies = [at for at, each in enumerate(runs[50:]) if each and 10 * len(each & known) >= 3 * len(each)]
+    asked_of = {"train": texts[:50], "held_out": texts[50:], "words": 4, "share": 0.3}
+    whole = duplicates(**asked_of)
+    assert whole.rows == tuple(at + 1 for at in copies)
+    assert 0 < len(copies) < 30
+    monkeypatch.setattr(module, "MOST_WORDS", 3)
+    monkeypatch.setattr(module, "MOST_BITS", 4)
+    assert duplicates(**asked_of) == whole
+
+
 @pytest.mark.parametrize(
     ("train", "held_out", "options", "message"),
     [
@@ -174,7 +193,7 @@ def test_short_documents_cannot_tell() -> None:
 )
 def test_the_parameter_that_was_planted_is_named_or_none_is(factors: dict[str, float], named: str) -> None:
     """Ten draws each: the planted one is named in at least three, and another in no more than two."""
-    found = [which_parameter(**_runs(stream, **factors)) for stream in np.random.default_rng(3).spawn(10)]
+    found = [which_parameter(**two_texts(stream, **factors)) for stream in np.random.default_rng(3).spawn(10)]
     loud = [each for each in found if each.verdict == "found"]
     right = [each for each in loud if each.evidence.startswith(named)]
     assert len(right) >= 3
@@ -194,7 +213,7 @@ def test_a_law_of_two_texts_gives_back_what_it_was_made_of() -> None:
 
 
 def test_one_size_or_few_trunks_cannot_tell_a_parameter() -> None:
-    given = dict(_runs(np.random.default_rng(0), E=1.6))
+    given = dict(two_texts(np.random.default_rng(0), E=1.6))
     few = which_parameter(**{**given, "trunk": given["spoilt"]})
     assert (few.verdict, "2 trunks" in few.evidence) == ("cannot tell", True)
     one = np.asarray(given["params"]) < 2e4

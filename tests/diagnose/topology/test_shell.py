@@ -175,3 +175,47 @@ def test_alarm(tmp_path: Path) -> None:
     result = invoke("diagnose", "alarm", table, "--column", "gap", "--tolerated", 3)
     assert result.exit_code == 2
     assert "between 0 and 1" in result.stderr
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Looks at nineteen sound runs, and at one that rises above them from step 100 on; loss falls as edges rise."""
+    here = tmp_path_factory.mktemp("watched")
+    rng = np.random.default_rng(0)
+    steps = np.arange(10, 210, 10)
+    lines = ["run,step,mean_edge,loss"]
+    for run in range(19):
+        edges = np.sqrt(steps) / 50 + 0.02 * rng.normal(size=20)
+        lines += [f"seed {run},{step},{edge:.4f},{3 - edge:.4f}" for step, edge in zip(steps, edges, strict=True)]
+    (here / "sound.csv").write_text("\n".join(lines), encoding="utf-8")
+    edges = np.sqrt(steps) / 50 + np.where(steps >= 100, 0.2, 0.0)
+    rows = [f"{step},{edge:.4f},{3 - edge:.4f}" for step, edge in zip(steps, edges, strict=True)]
+    (here / "run.csv").write_text("\n".join(["step,mean_edge,loss", *rows]), encoding="utf-8")
+    return here
+
+
+@pytest.mark.parametrize("options", [("--column", "mean_edge"), ("--column", "loss", "--lower")])
+def test_a_run_beside_sound_runs(watched: Path, options: tuple[str, ...]) -> None:
+    found = _asked("alarm", watched / "run.csv", "--sound", watched / "sound.csv", *options)
+    assert [(finding["name"], finding["verdict"]) for finding in found] == [("above_sound_runs", "warning")]
+    assert "19 of them from look 10 on (p = 0.05)" in found[0]["evidence"]
+    assert found[0]["value"] == pytest.approx(-0.2 if "--lower" in options else 0.2, abs=0.01)
+
+
+def test_sound_runs_that_do_not_suffice_are_an_answer(watched: Path, tmp_path: Path) -> None:
+    options = ("--sound", watched / "sound.csv", "--column", "mean_edge", "--level", "0.01")
+    assert "cannot show a level below 5 %" in _asked("alarm", watched / "run.csv", *options, code=1)[0]["evidence"]
+    few = tmp_path / "few.csv"
+    few.write_text("run,step,mean_edge\n0,10,0.1\n0,20,0.2\n", encoding="utf-8")
+    found = _asked("alarm", watched / "run.csv", "--sound", few, "--column", "mean_edge", code=1)
+    assert "1 sound runs are too few" in found[0]["evidence"]
+    for bad, message in (
+        (("--sound", few), "several columns"),
+        (("--lower", "--column", "loss"), "belongs to --sound"),
+    ):
+        result = invoke("diagnose", "alarm", watched / "run.csv", *bad)
+        assert result.exit_code == 2
+        assert message in result.stderr
+    result = invoke("diagnose", "alarm", watched / "run.csv", "--sound", few, "--column", "loss")
+    assert result.exit_code == 2
+    assert "no column loss of its looks" in result.stderr

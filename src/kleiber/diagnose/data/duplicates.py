@@ -28,25 +28,37 @@ NAME = "near-duplicates"
 REFERENCE = "Broder 1997, On the resemblance and containment of documents"
 WORD = re.compile(r"\w+")
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+MOST_WORDS, MOST_BITS = 1_000_000, 28
+"""Words whose hashes are kept, and the size of the table of last bits: about 100 MB, and 256 MB at most."""
+
+
+class _Words(dict[str, int]):
+    """The hash of every word met so far: a text of a hundred thousand documents has few words that the one before lacked."""
+
+    def __missing__(self, word: str) -> int:
+        if len(self) >= MOST_WORDS:
+            self.clear()
+        self[word] = found = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little")
+        return found
 
 
 def shingles(text: str, words: int = 5) -> NDArray[np.uint64]:
     """Hashes of every `words` words in a row, each once, sorted; words are lowered and punctuation does not count."""
+    return np.unique(_runs(text, words, _Words()))
+
+
+def _runs(text: str, words: int, known: _Words) -> NDArray[np.uint64]:
+    """Hashes of every `words` words in a row, in their order."""
     found = WORD.findall(text.lower())
     if len(found) < words:
         return np.empty(0, dtype=np.uint64)
-    kinds = {word: _hash(word) for word in set(found)}
-    each = np.array([kinds[word] for word in found], dtype=np.uint64)
+    each = np.fromiter(map(known.__getitem__, found), dtype=np.uint64, count=len(found))
     joined = np.zeros(each.size - words + 1, dtype=np.uint64)
     with np.errstate(over="ignore"):
         for place in range(words):
             joined = (joined ^ each[place : place + joined.size]) * MULTIPLIER
             joined ^= joined >> np.uint64(29)
-    return np.unique(joined)
-
-
-def _hash(word: str) -> int:
-    return int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little")
+    return joined
 
 
 def duplicates(train: Sequence[str], held_out: Sequence[str], *, words: int = 5, share: float = 0.5) -> Finding:
@@ -59,37 +71,53 @@ def duplicates(train: Sequence[str], held_out: Sequence[str], *, words: int = 5,
         raise InputError("there are no documents", found=f"{len(train)} to train on, {len(held_out)} held out")
     if not 0 < share <= 1 or words < 2:
         raise InputError("a share above 0 and runs of two words or more", found=f"{share:g}, {words}")
-    held = [shingles(text, words) for text in held_out]
+    known = _Words()
+    held = [np.unique(_runs(text, words, known)) for text in held_out]
     long = [number for number, found in enumerate(held) if found.size]
     if not long:
         return cannot_tell(
             NAME, f"No held-out document has {words} words.", remedy="shorter runs (--words 2)", reference=REFERENCE
         )
     wanted = np.unique(np.concatenate(held))
-    seen, source = _sources(train, wanted, words)
+    seen, source = _sources(train, wanted, words, known)
     parts: list[tuple[float, int, int]] = []
     for number in long:
         place = np.searchsorted(wanted, held[number])
         hits = place[seen[place]]
-        partner = int(np.bincount(source[hits]).argmax()) if hits.size else -1
+        partner = _most_frequent(source[hits]) if hits.size else -1
         parts.append((hits.size / held[number].size, number, partner))
     copies = sorted((part for part in parts if part[0] >= share), reverse=True)
     return _finding(copies, parts, len(held_out), len(long), words, share)
 
 
 def _sources(
-    train: Sequence[str], wanted: NDArray[np.uint64], words: int
+    train: Sequence[str], wanted: NDArray[np.uint64], words: int, known: _Words
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Which held-out shingles stand in the training text, and the first training document that has each."""
+    """Which held-out shingles stand in the training text, and the first training document that has each.
+
+    Nearly every run of words of the training text is in no held-out document, and a table of their last bits says so in one
+    look; only the rest is searched for.
+    """
     seen = np.zeros(wanted.size, dtype=bool)
     source = np.zeros(wanted.size, dtype=np.int64)
+    bits = min(MOST_BITS, int(wanted.size).bit_length() + 3)
+    last, table = np.uint64((1 << bits) - 1), np.zeros(1 << bits, dtype=bool)
+    table[wanted & last] = True
     for number, text in enumerate(train):
-        place = np.searchsorted(wanted, found) if (found := shingles(text, words)).size else np.empty(0, dtype=np.int64)
-        inside = place[place < wanted.size]
-        hits = inside[wanted[inside] == found[place < wanted.size]]
-        new = hits[~seen[hits]]
-        seen[new], source[new] = True, number
+        found = _runs(text, words, known)
+        found = found[table[found & last]]
+        if found.size:
+            place = np.searchsorted(wanted, found).clip(max=wanted.size - 1)
+            hits = place[wanted[place] == found]
+            new = hits[~seen[hits]]
+            seen[new], source[new] = True, number
     return seen, source
+
+
+def _most_frequent(numbers_K: NDArray[np.int64]) -> int:
+    """The number that occurs most often, the smallest of several."""
+    each, counts = np.unique(numbers_K, return_counts=True)
+    return int(each[counts.argmax()])
 
 
 def _finding(

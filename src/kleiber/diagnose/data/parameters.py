@@ -176,7 +176,9 @@ SIZES, BUDGETS, TRUNK_NOISE, NOISE = (1e4, 3e4, 1e5, 3e5), (2e6, 4e6, 8e6, 1.6e7
 FEW_DRAWS = 39
 
 
-def _runs(rng: np.random.Generator, **factors: float) -> Arrays:
+def two_texts(
+    rng: np.random.Generator, *, trunk_noise: float = TRUNK_NOISE, noise: float = NOISE, **factors: float
+) -> Arrays:
     """Two texts, four sizes with a trunk each, four budgets; trunks err together. `factors`: of the spoilt text's parameters."""
     law = {"E": 0.94, "A": 24.0, "B": 900.0, "alpha": 0.44, "beta": 0.56}
     params_R, tokens_R = (np.tile(side.ravel(), 2) for side in np.meshgrid(SIZES, BUDGETS))
@@ -184,7 +186,7 @@ def _runs(rng: np.random.Generator, **factors: float) -> Arrays:
     trunk_R = np.unique(params_R, return_inverse=True)[1] + len(SIZES) * spoilt_R
     of = {name: np.where(spoilt_R, value * factors.get(name, 1.0), value) for name, value in law.items()}
     loss_R = of["E"] + of["A"] / params_R ** of["alpha"] + of["B"] / tokens_R ** of["beta"]
-    error_R = TRUNK_NOISE * rng.normal(size=2 * len(SIZES))[trunk_R] + NOISE * rng.normal(size=params_R.size)
+    error_R = trunk_noise * rng.normal(size=2 * len(SIZES))[trunk_R] + noise * rng.normal(size=params_R.size)
     return {
         "params": params_R, "tokens": tokens_R, "loss": loss_R * np.exp(error_R), "spoilt": spoilt_R, "trunk": trunk_R,
         "draws": FEW_DRAWS,
@@ -193,12 +195,12 @@ def _runs(rng: np.random.Generator, **factors: float) -> Arrays:
 
 def same_text(rng: np.random.Generator) -> Arrays:
     """Two texts of one law."""
-    return _runs(rng)
+    return two_texts(rng)
 
 
 def higher_floor(rng: np.random.Generator) -> Arrays:
     """A floor six tenths higher."""
-    return _runs(rng, E=1.6)
+    return two_texts(rng, E=1.6)
 
 
 PARAMETER = Diagnostic(

@@ -5,6 +5,7 @@
     functional_graph, topology      activations on training inputs -> distances between units -> tree and loops in numbers
     reference_runs, estimated_gap   your own runs with known gaps -> a map -> the gap of another run, beside what is free
     gap_above, gap_growth, Monitor  estimates during training -> an alarm that may be looked at after every checkpoint
+    sound_runs, above_sound_runs    runs known not to overfit, watched alike -> an alarm on more than they show at the same step
     trajectory_dimension, ..._lifetimes, ..._magnitude   the path of the weights beside random walks of its own steps
     trajectory_findings                                  the three of one path, at 5 % over all of them
 """
@@ -17,6 +18,7 @@ from kleiber.diagnose.topology.gap import GapEstimate, estimated_gap, topology_g
 from kleiber.diagnose.topology.gap_map import GapMap, gap_map, labels_worth
 from kleiber.diagnose.topology.graph import FunctionalGraph, functional_graph
 from kleiber.diagnose.topology.magnitude import Magnitude, magnitude
+from kleiber.diagnose.topology.matched import SoundRuns, above_sound_runs, sound_runs
 from kleiber.diagnose.topology.persistence import Loops, loops
 from kleiber.diagnose.topology.rank import WithinCells, partial_spearman, within_cells
 from kleiber.diagnose.topology.reference_runs import ReferenceRuns, reference_runs
@@ -41,8 +43,10 @@ __all__ = [
     "Magnitude",
     "Monitor",
     "ReferenceRuns",
+    "SoundRuns",
     "Topology",
     "WithinCells",
+    "above_sound_runs",
     "dimension",
     "distances",
     "estimated_gap",
@@ -57,6 +61,7 @@ __all__ = [
     "magnitude",
     "partial_spearman",
     "reference_runs",
+    "sound_runs",
     "spanning_lengths",
     "topology",
     "topology_gap",

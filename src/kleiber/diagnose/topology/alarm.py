@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kleiber.diagnose.series import cannot_tell, numbers
 from kleiber.diagnose.topology.betting import REFERENCE, capital_above, capital_of_growth, highest_excluded
+from kleiber.diagnose.topology.matched import SoundRuns, above_sound_runs
 from kleiber.errors import InputError, Refusal
 from kleiber.finding import Finding
 
@@ -85,8 +86,8 @@ class Monitor:
 
     `estimate` makes a gap (or any measure) of activations `(inputs, units)`; where it refuses, the look is lost. `share`: of
     the time since the monitor was made, at most this much is spent in it; whether to look is decided before anything is drawn,
-    from times alone, so that the alarm keeps its level. `tolerated` None: the alarm is for growth, otherwise for more than
-    that.
+    from times alone, so that the alarm keeps its level. With `sound`, looks at runs known not to overfit, the alarm is for more
+    than these show at the same steps; with `tolerated` for more than that; with neither for growth, which any young run shows.
 
     >>> monitor = Monitor(lambda drawn: float(drawn.mean()), tolerated=0.1, share=1.0)
     >>> for step in range(30):
@@ -100,6 +101,7 @@ class Monitor:
         estimate: Estimate,
         *,
         tolerated: float | None = None,
+        sound: SoundRuns | None = None,
         level: float = 0.05,
         share: float = 0.05,
         clock: Callable[[], float] = time.perf_counter,
@@ -108,7 +110,9 @@ class Monitor:
             raise InputError("the share of the time is above 0 and at most 1", found=share)
         if not 0 < level < 1:
             raise InputError("the level is a probability", found=level)
-        self._estimate, self._tolerated, self._level = estimate, tolerated, level
+        if tolerated is not None and sound is not None:
+            raise InputError("one alarm at a time", found="tolerated and sound", remedy="a monitor for each")
+        self._estimate, self._tolerated, self._sound, self._level = estimate, tolerated, sound, level
         self._share, self._clock = share, clock
         self._begun, self._spent_seconds = clock(), 0.0
         self.steps: list[int] = []
@@ -129,15 +133,12 @@ class Monitor:
             self.refused += 1
         finally:
             self._spent_seconds += self._clock() - begin
-        if self.alarm_at is None and len(self.estimates) >= LEAST_LOOKS and self._capital()[-1] >= 1 / self._level:
+        if self.alarm_at is None and self._raised():
             self.alarm_at = step
 
     def finding(self) -> Finding:
         """What the looks so far say."""
-        if self._tolerated is None:
-            found = gap_growth(self.estimates, level=self._level)
-        else:
-            found = gap_above(self.estimates, tolerated=self._tolerated, level=self._level)
+        found = self._judged()
         if not self.refused:
             return found
         # A run that leaves the reference runs behind is refused an estimate just where an alarm would be due.
@@ -146,12 +147,25 @@ class Monitor:
         )
         return replace(found, caveats=(*found.caveats, lost))
 
-    def _capital(self) -> NDArray[np.float64]:
-        return (
+    def _judged(self) -> Finding:
+        if self._sound is not None:
+            looks_S = self._sound.looks(self.steps, self.estimates)
+            return above_sound_runs(looks_S, self._sound.value_RS, lower=self._sound.lower, level=self._level)
+        if self._tolerated is not None:
+            return gap_above(self.estimates, tolerated=self._tolerated, level=self._level)
+        return gap_growth(self.estimates, level=self._level)
+
+    def _raised(self) -> bool:
+        if self._sound is not None:
+            return self._judged().verdict == "warning"
+        if len(self.estimates) < LEAST_LOOKS:
+            return False
+        capital_T = (
             capital_of_growth(self.estimates)
             if self._tolerated is None
             else capital_above(self.estimates, self._tolerated)
         )
+        return bool(capital_T[-1] >= 1 / self._level)
 
 
 def _estimates(values: ArrayLike, level: float) -> NDArray[np.float64]:

@@ -13,6 +13,8 @@ from kleiber.diagnose.topology.betting import REFERENCE as BETTING
 from kleiber.diagnose.topology.gap import topology_gap
 from kleiber.diagnose.topology.graph import REFERENCE as FUNCTIONAL
 from kleiber.diagnose.topology.magnitude import REFERENCE as MAGNITUDE
+from kleiber.diagnose.topology.matched import REFERENCE as TOURNAMENT
+from kleiber.diagnose.topology.matched import above_sound_runs
 from kleiber.diagnose.topology.structure import functional_structure
 from kleiber.diagnose.topology.trajectory import REFERENCE as DIMENSION
 from kleiber.diagnose.topology.walks import trajectory_dimension, trajectory_lifetimes, trajectory_magnitude
@@ -76,6 +78,18 @@ def _growing_by_rank(rng: np.random.Generator) -> Arrays:
     return {"estimates_T": _growing(rng)["estimates_T"]}
 
 
+def _young(rng: np.random.Generator, effect: float) -> Arrays:
+    """Nineteen sound runs and one more, whose measure rises while they learn, each with its own luck; every fifth look is lost.
+
+    `effect`: by how much the last run rises beyond that until the end, in standard deviations between runs.
+    """
+    rise_S = 0.1 + 0.2 * (1 - np.exp(-np.arange(30) / 10))
+    value = rise_S * (1 + 0.1 * rng.normal(size=(20, 1))) + 0.02 * rng.normal(size=(20, 30))
+    last_S = value[-1] + effect * 0.1 * rise_S * np.linspace(0, 1, 30)
+    last_S[rng.random(30) < 0.2] = np.nan
+    return {"value_S": last_S, "sound_RS": value[:-1]}
+
+
 def _walk(rng: np.random.Generator) -> Arrays:
     """A random walk with steps of very different length."""
     step = rng.normal(size=(47, 6))
@@ -108,6 +122,10 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
     Diagnostic(
         name="gap_growth", title="Does the gap grow?", measure=gap_growth,
         null=_exchangeable, planted=_growing_by_rank, power=0.9, reference=BETTING,
+    ),
+    Diagnostic(
+        name="above_sound_runs", title="Is the run above sound runs at the same steps?", measure=above_sound_runs,
+        null=lambda rng: _young(rng, 0.0), planted=lambda rng: _young(rng, 8.0), power=0.9, reference=TOURNAMENT,
     ),
     Diagnostic(
         name="trajectory_dimension", title="Is the path rougher than a random walk?", measure=trajectory_dimension,

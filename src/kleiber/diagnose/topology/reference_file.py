@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kleiber.diagnose.read import read_matrix, read_table
+from kleiber.diagnose.topology.matched import SoundRuns, sound_runs
 from kleiber.diagnose.topology.reference_runs import ReferenceRuns, reference_runs
 from kleiber.diagnose.topology.summary import FEATURES, Topology
 from kleiber.errors import ColumnError, InputError, KleiberError, Refusal, did_you_mean
@@ -81,6 +82,31 @@ def runs_of(table: ReferenceTable) -> ReferenceRuns:
         )
     except InputError as error:
         raise _at(error, str(table.path)) from None
+
+
+def read_sound(path: str | Path, column: str, *, lower: bool = False) -> SoundRuns:
+    """Sound runs from a table of looks: `run`, `step` and a column of what was measured.
+
+    Raises `ColumnError` and `InputError` with the file, and `Refusal` as `sound_runs` does.
+    """
+    table = _read(Path(path))
+    names = table.words.get("run") or tuple(f"{value:g}" for value in table.numbers.get("run", ()))
+    missing = [name for name in ("step", column) if name not in table.numbers] + ([] if names else ["run"])
+    if missing:
+        known = [*table.words, *table.numbers]
+        raise ColumnError(
+            f"the table has no column {missing[0]} of its looks",
+            where=str(path),
+            found=", ".join(known[:12]),
+            expected=f"run, step and {column}",
+            remedy=did_you_mean(missing[0], known),
+        )
+    labels, step, value = np.array(names), table.numbers["step"], table.numbers[column]
+    try:
+        each = [(step[labels == name], value[labels == name]) for name in dict.fromkeys(names)]
+        return sound_runs(each, lower=lower)
+    except InputError as error:
+        raise _at(error, str(path)) from None
 
 
 def same_settings(table: ReferenceTable, run: Topology) -> None:
