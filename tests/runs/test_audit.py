@@ -121,6 +121,16 @@ def test_seed_noise_is_measured():
     assert found.value == pytest.approx(0.003, rel=0.35)
 
 
+def test_repeats_that_no_seed_explains_are_asked_about():
+    rng = np.random.default_rng(3)
+    first, second = ladder(rng, sizes=6), ladder(rng, sizes=6)
+    second = changed(second, loss=1.07 * second.column("loss"))
+    found = findings(changed(RunTable.concat([first, second]), seed=np.repeat([0, 1], 24)))["seed noise"]
+    assert found.verdict == "warning"
+    assert "two recipes" in found.remedy
+    assert findings(changed(RunTable.concat([first, first]), seed=np.repeat([0, 1], 24)))["seed noise"].verdict == "ok"
+
+
 def test_seed_noise_looks_past_labels_that_belong_to_one_seed():
     rng = np.random.default_rng(3)
     table = RunTable.concat([ladder(rng, sizes=6), ladder(rng, sizes=6)])

@@ -121,11 +121,11 @@ def digits_needed(fit: Fit) -> Finding | None:
             return float(problem.objective.value(predicted, problem.y_R)) - fit.objective_value
 
     needed = next((digits for digits in range(2, 12) if rise(digits) <= allowed), 12)
-    ratio = 1 + rise(PRINTED) / fit.objective_value if fit.objective_value > 0 else float("inf")
+    share = rise(PRINTED) / fit.objective_value if fit.objective_value > 0 else float("inf")
     return Finding(
         name="digits needed",
         verdict="ok" if needed <= PRINTED else "warning",
-        evidence=f"Rounded to {PRINTED} digits the parameters have {show(ratio)} times the fit's objective; "
+        evidence=f"Rounded to {PRINTED} digits the parameters raise the fit's objective by {100 * share:.2g} %; "
         f"{needed} digits keep it.",
         remedy="" if needed <= PRINTED else f"print {needed} digits, or pass on the fit file",
         value=float(needed),

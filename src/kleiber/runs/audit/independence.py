@@ -96,6 +96,10 @@ def mixed_populations(table: RunTable) -> Finding | None:
     )
 
 
+UNLIKE = 0.015
+"""Repeats that certainly differ by more are hardly repeats: dense models by seed .8 % at most, sparse ones 2 % (docs/ladders.md)."""
+
+
 def seed_noise(table: RunTable) -> Finding | None:
     """The noise of the loss between repeats: runs equal in everything but seed, run name and what was measured."""
     if not (table.has("params") and table.has("tokens")):
@@ -115,11 +119,13 @@ def seed_noise(table: RunTable) -> Finding | None:
     squares = float(((loss - means[groups]) ** 2).sum())
     sigma = float(np.sqrt(squares / freedom))
     low, high = (np.sqrt(squares / chi_square_quantile(freedom, level)) for level in (0.975, 0.025))
+    unlike = bool(low > UNLIKE)
     return Finding(
         name="seed noise",
-        verdict="ok",
+        verdict="warning" if unlike else "ok",
         evidence=f"Repeats differ by {sigma:.2%} of the loss (one standard deviation; 95 % interval {low:.2%} to {high:.2%};"
         f" {int((counts > 1).sum())} repeated cells, {freedom} degrees of freedom).",
+        remedy="more than seeds of one recipe do: are these two recipes, texts or tokenizers under one name?" if unlike else "",
         rows=row_numbers(table, counts[groups] > 1),
         value=sigma,
         interval=(float(low), float(high)),
