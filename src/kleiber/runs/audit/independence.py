@@ -71,7 +71,7 @@ def _evenly_spaced(table: RunTable, axis: str) -> np.ndarray:
 def mixed_populations(table: RunTable) -> Finding | None:
     """Several families, tokenisers, datasets or tasks in one table: one law does not hold for all of them."""
     found = {
-        name: sorted({str(word) for word in table.labels(name) if word is not None})
+        name: sorted({str(word) for word in table.labels(name) if word not in (None, "")})
         for wanted in POPULATIONS
         if (name := find(table, wanted)) is not None
     }
