@@ -331,5 +331,5 @@ def test_a_warm_up_just_over_the_limit_is_not_said_to_be_at_it() -> None:
         {"params": [1e6] * 3, "tokens": [4e6, 8e6, 16e6], "loss": [3.0, 2.9, 2.8], "warmup_tokens": [4.1e5] * 3}
     )
     found = {each.name: each for each in audit(table)}["long warm-up"]
-    assert "more than 10%" in found.evidence
-    assert "up to 10.2%" in found.evidence
+    assert "more than 10 %" in found.evidence
+    assert "up to 10.2 %" in found.evidence

@@ -35,10 +35,11 @@ def long_warmup(table: RunTable) -> Finding | None:
     if not rows:
         evidence = f"Warm-up takes at most {100 * worst:.1f} % of a run."
         return Finding(name="long warm-up", verdict="ok", evidence=evidence, value=worst, reference=PORIAN)
+    count = f"{len(rows)} runs" if len(rows) > 1 else "one run"
     return Finding(
         name="long warm-up",
         verdict="problem" if worst > VERY_LONG_WARMUP else "warning",
-        evidence=f"Warm-up takes more than {100 * LONG_WARMUP:.0f} % of the tokens of {len(rows)} runs, "
+        evidence=f"Warm-up takes more than {100 * LONG_WARMUP:.0f} % of the tokens of {count}, "
         f"up to {100 * worst:.3g} % ({in_words(rows)}).",
         remedy="scale warm-up with the run (Porian et al. warm up over as many tokens as there are params), or drop them",
         rows=rows,
