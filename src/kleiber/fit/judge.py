@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kleiber.fit.engine import Problem
-from kleiber.fit.indistinct import indistinct
+from kleiber.fit.indistinct import NEAR_BOUND, indistinct
 from kleiber.fit.outcome import Outcome
 from kleiber.laws.evaluate import to_natural
 from kleiber.laws.law import Law
@@ -18,7 +18,6 @@ from kleiber.quantity import show
 
 Array = NDArray[np.float64]
 
-NEAR_BOUND = 1e-6  # share of the box
 WIDEST_SHARE = 0.6  # an exponent whose 95 % interval covers more of its box than this says nothing
 RECIPE = "recipe"  # which of two tables a run is of, in a comparison
 MIN_CURVES, TRANSIENT_Z, RISING_Z = 2, 3.0, 3.0

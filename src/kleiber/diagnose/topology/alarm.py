@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kleiber.diagnose.series import cannot_tell, numbers
 from kleiber.diagnose.topology.betting import REFERENCE, capital_above, capital_of_growth, highest_excluded
-from kleiber.diagnose.topology.matched import SoundRuns, above_sound_runs
+from kleiber.diagnose.topology.matched import REMEDY, SoundRuns, above_sound_runs
 from kleiber.errors import InputError, Refusal
 from kleiber.finding import Finding
 
@@ -195,7 +195,7 @@ def _finding(
         name=name,
         verdict="warning" if over.size else "ok",
         evidence=f"{words} (evidence {capital_T.max():.3g} to 1; the alarm is at {1 / level:.3g}).",
-        remedy="label a few hundred fresh examples and measure the gap; stop, or train on more data" if over.size else "",
+        remedy=REMEDY if over.size else "",
         value=value,
         interval=interval,
         caveats=(f"at most {100 * level:g} % of runs without it raise this alarm, however often one looks",

@@ -28,6 +28,7 @@ from kleiber.diagnose.series import cannot_tell, numbers
 from kleiber.errors import InputError, Refusal
 from kleiber.finding import Finding
 
+REMEDY = "label a few hundred fresh examples and measure the gap; stop, or train on more data"
 NAME = "above_sound_runs"
 REFERENCE = "Barber et al., Predictive inference with the jackknife+ (Ann. Stat. 2021)"
 LEAST_RUNS, LEAST_STEPS, RECENT = 4, 2, 5
@@ -140,7 +141,7 @@ def above_sound_runs(
         name=NAME,
         verdict="warning" if over.size else "ok",
         evidence=f"{shown}; it has been {side} {wins_S[-1]} of them{first} (p = {p_value:.2g}).",
-        remedy="label a few hundred fresh examples and measure the gap; stop, or train on more data" if over.size else "",
+        remedy=REMEDY if over.size else "",
         value=excess,
         interval=(-half, half),
         caveats=(f"at most {100 * level:g} % of runs like the sound ones raise this alarm, however often one looks",
